@@ -1,0 +1,43 @@
+"""The reference meaning of a graph: each equation's array form, one after the other.
+
+This is the oracle every backend is compared with, and what `exact=True` must equal bit for bit.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+from symgrad.ir.graph import Atom, Graph, Literal, Value
+
+
+def interpret(
+    graph: Graph,
+    inputs: Sequence[Any],
+    cells: Sequence[Any] = (),
+    hosts: Mapping[str, Any] | None = None,
+) -> tuple[list[Any], list[Any]]:
+    """Outputs, and the new values of the cells named in `graph.effects`; arguments stay unchanged."""
+    import numpy as np
+
+    env: dict[Value, Any] = dict(zip(graph.sources(), (*inputs, *cells)))
+
+    def read(atom: Atom) -> Any:
+        if isinstance(atom, Value):
+            return env[atom]
+        return literal_value(atom, hosts or {})
+
+    for eqn in graph.eqns:
+        results = eqn.prim.evaluate(*(read(a) for a in eqn.inputs), **eqn.params)
+        results = results if eqn.prim.multiple else (results,)
+        for value, result in zip(eqn.outputs, results):
+            array = np.asarray(result)
+            env[value] = array if array.dtype == value.type.dtype.np else array.astype(value.type.dtype.np)
+    return [read(a) for a in graph.outputs], [read(new) for _, new in graph.effects]
+
+
+def literal_value(literal: Literal, hosts: Mapping[str, Any]) -> Any:
+    """A literal's NumPy scalar; one with an expression is computed from `hosts` where they are given."""
+    value = literal.value
+    if literal.expr is not None and hosts:
+        value = eval(literal.expr, {"__builtins__": {}, "abs": abs}, dict(hosts))
+    return literal.type.dtype.np.type(value)

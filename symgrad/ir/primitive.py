@@ -1,0 +1,181 @@
+"""One declaration per primitive: type rule, array form, one gradient formula per input, lowering.
+
+Rules ask for what they need *by parameter name*: `g` (the output's cotangent), `out`, an operand,
+a static parameter, or `<operand>_shape` / `<operand>_dtype`, which cost no saved array. Names are
+checked when the declaration is made. The eager tape saves exactly what the formulas name; the
+compiler gets the same from dead-code elimination.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Callable, Mapping
+
+PURE = "pure"
+RANDOM = "random"
+OPAQUE_EFFECT = "opaque"
+
+
+# -- lowerings: what a code generator may do with a primitive, as data --------------------------
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """Elementwise: `expr` is the scalar formula over operand and parameter names.
+
+    It is a Python expression in + - * / comparisons, conditional expressions, and calls of the
+    functions named in `codegen.scalars`; every backend parses it, none pastes it.
+    """
+
+    expr: str
+
+
+@dataclass(frozen=True)
+class Reduce:
+    """Reduction over parameter `axis` by an associative `op`: add, mul, max, min."""
+
+    op: str
+
+
+@dataclass(frozen=True)
+class View:
+    """A different indexing of the operand's memory: no work when memory allows.
+
+    `layout(shape, strides, offset, params)` maps the operand's element layout to the output's
+    `(shape, strides, offset)`, or None where no strides can say it (a copy is then made).
+    """
+
+    layout: Callable[..., tuple[tuple[int, ...], tuple[int, ...], int] | None]
+
+
+@dataclass(frozen=True)
+class Gemm:
+    """Matrix product of two operands (batched over leading extents)."""
+
+
+@dataclass(frozen=True)
+class Write:
+    """A copy of operand 0 whose part selected by `view` (a View's layout rule) is operand 1."""
+
+    view: Callable[..., tuple[tuple[int, ...], tuple[int, ...], int] | None]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Random numbers: `sampler` names the helper that makes element i from (seed, offset, i)."""
+
+    sampler: str
+
+
+@dataclass(frozen=True)
+class Alias:
+    """The output is operand 0 as far as values go (stop_gradient, hooks); erased before codegen."""
+
+
+@dataclass(frozen=True)
+class ArrayCall:
+    """Done by the array form on whole arrays; never fused."""
+
+
+Lowering = Scalar | Reduce | View | Gemm | Write | Draw | Alias | ArrayCall
+
+GradRule = Callable[..., Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Primitive:
+    """One operation of the language.
+
+    `operands` names the tensor inputs ("*xs": any number). `infer(*types, **params)` gives the
+    output type or a tuple of them and raises the user's error. `array` is the NumPy expression over
+    operand and parameter names (`np` is NumPy or CuPy); a bare ufunc name means that ufunc.
+    `grad` maps each operand to its formula, or None where no gradient flows.
+    """
+
+    name: str
+    operands: tuple[str, ...]
+    infer: Callable[..., Any]
+    array: str
+    grad: Mapping[Any, GradRule | None]
+    lower: Lowering
+    params: tuple[str, ...] = ()
+    effect: str = PURE
+    multiple: bool = False
+    doc: str = ""
+    source: str = ""
+    gradient: str = ""
+    helpers: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __post_init__(self) -> None:
+        known = {"g", "out", *self.params}
+        for operand in self.names:
+            known |= {operand, f"{operand}_shape", f"{operand}_dtype"}
+        covered: set[str] = set()
+        for key, rule in self.grad.items():
+            keys = key if isinstance(key, tuple) else (key,)
+            covered |= set(keys)
+            if rule is not None:
+                unknown = [a for a in _arguments(rule) if a not in known]
+                if unknown:
+                    raise TypeError(
+                        f"primitive {self.name}: gradient of {key!r} asks for unknown {unknown}; "
+                        f"it may ask for {', '.join(sorted(known))}"
+                    )
+        missing = set(self.names) - covered
+        if missing:
+            raise TypeError(f"primitive {self.name}: no gradient declared for {sorted(missing)}")
+
+    @property
+    def variadic(self) -> bool:
+        """Whether it takes any number of operands."""
+        return self.operands[:1] != () and self.operands[0].startswith("*")
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Operand names without the variadic star."""
+        return tuple(name.lstrip("*") for name in self.operands)
+
+    @cached_property
+    def is_ufunc(self) -> bool:
+        """Whether `array` is the bare name of a NumPy ufunc."""
+        return self.array.isidentifier()
+
+    @cached_property
+    def evaluate(self) -> Callable[..., Any]:
+        """`array` as a function of arrays and keyword parameters, on NumPy."""
+        return self.evaluator("numpy")
+
+    def evaluator(self, module: str) -> Callable[..., Any]:
+        """`array` as a function of arrays and keyword parameters, on `numpy` or `cupy`."""
+        import importlib
+
+        np = importlib.import_module(module)
+        if self.is_ufunc:
+            return getattr(np, self.array)  # type: ignore[no-any-return]
+        signature = ", ".join((*self.operands, *(f"{p}=None" for p in self.params)))
+        scope = {"np": np, **self.helpers}
+        return eval(f"lambda {signature}: {self.array}", scope)  # type: ignore[no-any-return]
+
+    @cached_property
+    def rules(self) -> tuple[tuple[tuple[int, ...], GradRule, tuple[str, ...]], ...]:
+        """The formulas that exist, as (operand positions, rule, argument names)."""
+        found = []
+        for key, rule in self.grad.items():
+            if rule is not None:
+                keys = key if isinstance(key, tuple) else (key,)
+                found.append((tuple(self.names.index(k) for k in keys), rule, _arguments(rule)))
+        return tuple(found)
+
+    @cached_property
+    def differentiable(self) -> bool:
+        """Whether any operand has a gradient."""
+        return bool(self.rules)
+
+
+def _arguments(rule: GradRule) -> tuple[str, ...]:
+    return tuple(inspect.signature(rule).parameters)

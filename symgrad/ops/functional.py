@@ -1,0 +1,127 @@
+"""The public functions on tensors, gathered; products and conversions stand here themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symgrad import dtypes
+from symgrad.dtypes import DType
+from symgrad.errors import ShapeError
+from symgrad.ir.primitive import Scalar
+from symgrad.ops import elementwise as ew
+from symgrad.ops.linalg import matmul as matmul_p
+from symgrad.ops.operators import (
+    add_op, and_op, div_op, eq_op, ge_op, gt_op, le_op, lt_op, mul_op, ne_op, or_op, radd_op,
+    rdiv_op, rmul_op, rsub_op, sub_op,
+)  # fmt: skip
+from symgrad.ops.pointwise import (
+    abs, add, clamp, cos, div, exp, full_scalar, log, logical_not, maximum, minimum, mul, neg, pow,
+    reciprocal, relu, sigmoid, sign, sin, sqrt, square, sub, tanh, where,
+)  # fmt: skip
+from symgrad.ops.promotion import convert, is_scalar, promote, result_type
+from symgrad.ops.reductions import amax, amin, mean, sum, sum_to
+from symgrad.ops.registry import elementwise, primitive
+from symgrad.ops.shapes import (
+    expand, flatten, permute, reshape, slice_read, slice_write, squeeze, t, transpose, unsqueeze, view,
+)  # fmt: skip
+from symgrad.tensor.core import Device, Tensor, wrap
+from symgrad.tensor.dispatch import bind
+
+copy_p = elementwise(
+    "clone", "x", scalar="x", array="np.array(x, order='K', copy=True)",
+    grad=dict(x=lambda g: g), doc="A copy in memory of its own.", gradient="dx = g",
+)
+contiguous_p = primitive(
+    "contiguous", "x", infer=lambda x: x.with_shape(x.shape),
+    array="np.ascontiguousarray(x).reshape(x.shape)", lower=Scalar("x"), grad=dict(x=lambda g: g),
+    doc="A row-major copy.", gradient="dx = g",
+)  # fmt: skip
+
+
+def matmul(input: Tensor, other: Tensor) -> Tensor:
+    """Matrix product with PyTorch's rules for vectors and batches."""
+    if input.ndim == 0 or other.ndim == 0:
+        raise ShapeError(f"both arguments to matmul need to be at least 1D, but they are {input.ndim}D and {other.ndim}D")
+    a = unsqueeze(input, 0) if input.ndim == 1 else input
+    b = unsqueeze(other, 1) if other.ndim == 1 else other
+    out: Tensor = bind(matmul_p, (a, b), {})
+    if other.ndim == 1:
+        out = squeeze(out, -1)
+    return squeeze(out, -1 if other.ndim == 1 else -2) if input.ndim == 1 else out
+
+
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
+    """Product of two matrices."""
+    if input.ndim != 2 or mat2.ndim != 2:
+        raise ShapeError("self must be a matrix" if input.ndim != 2 else "mat2 must be a matrix")
+    return bind(matmul_p, (input, mat2), {})  # type: ignore[no-any-return]
+
+
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+    """Batched product of 3-d tensors."""
+    if input.ndim != 3 or mat2.ndim != 3:
+        raise ShapeError("batch1 must be a 3D tensor" if input.ndim != 3 else "batch2 must be a 3D tensor")
+    return bind(matmul_p, (input, mat2), {})  # type: ignore[no-any-return]
+
+
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
+    """Inner product of two 1-d tensors."""
+    if input.ndim != 1 or tensor.ndim != 1:
+        raise ShapeError(f"1D tensors expected, but got {input.ndim}D and {tensor.ndim}D tensors")
+    if len(input) != len(tensor):
+        raise ShapeError(f"inconsistent tensor size, expected tensor [{len(input)}] and src [{len(tensor)}] "
+                         "to have the same number of elements")
+    return sum(input * tensor)
+
+
+def to(input: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False,
+       non_blocking: bool = False) -> Tensor:  # fmt: skip
+    """Conversion to a dtype and/or device; the tensor itself when nothing changes."""
+    for arg in args:
+        if isinstance(arg, DType):
+            dtype = arg
+        elif isinstance(arg, Tensor):
+            dtype, device = arg.dtype, arg.device
+        elif isinstance(arg, (str, Device)):
+            device = arg
+    out = input
+    if device is not None and Device(device).type != input.device.type:
+        out = to_device(out, Device(device))
+    if dtype is not None and out.dtype is not dtypes.as_dtype(dtype):
+        out = bind(ew.cast, (out,), {"dtype": dtypes.as_dtype(dtype)})
+    return clone(out) if copy and out is input else out
+
+
+def to_device(input: Tensor, device: Device) -> Tensor:
+    """`input` copied to another device (CuPy holds `cuda` memory)."""
+    if device.type == "cpu":
+        data = input.array("moving between devices")
+        return wrap(data.get())
+    try:
+        import cupy
+    except ImportError as error:
+        from symgrad.errors import BackendError
+
+        raise BackendError("device 'cuda' needs CuPy", hint="pip install 'symgrad[cuda13]'") from error
+    return wrap(cupy.asarray(input.array("moving between devices")))
+
+
+def clone(input: Tensor) -> Tensor:
+    """A copy in memory of its own, through which gradients flow."""
+    return bind(copy_p, (input,), {})  # type: ignore[no-any-return]
+
+
+def contiguous(input: Tensor) -> Tensor:
+    """The tensor itself if row-major contiguous, else such a copy."""
+    return input if input.is_contiguous() else bind(contiguous_p, (input,), {})
+
+
+__all__ = [
+    "abs", "add", "add_op", "amax", "amin", "and_op", "bmm", "clamp", "clone", "contiguous", "convert",
+    "cos", "div", "div_op", "dot", "eq_op", "exp", "expand", "flatten", "full_scalar", "ge_op", "gt_op",
+    "is_scalar", "le_op", "log", "logical_not", "lt_op", "matmul", "maximum", "mean", "minimum", "mm",
+    "mul", "mul_op", "ne_op", "neg", "or_op", "permute", "pow", "promote", "radd_op", "rdiv_op",
+    "reciprocal", "relu", "reshape", "result_type", "rmul_op", "rsub_op", "sigmoid", "sign", "sin",
+    "slice_read", "slice_write", "sqrt", "square", "squeeze", "sub", "sub_op", "sum", "sum_to", "t",
+    "tanh", "to", "to_device", "transpose", "unsqueeze", "view", "where",
+]  # fmt: skip

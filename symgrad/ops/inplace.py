@@ -1,0 +1,115 @@
+"""In-place twins: compute the value, then `assign` it; straight into memory when nothing records."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import numpy as np
+
+from symgrad import dtypes
+from symgrad.errors import DTypeError, ShapeError
+from symgrad.ops import functional as F
+from symgrad.tensor import state
+from symgrad.tensor.core import Tensor, wrap
+from symgrad.tensor.views import assign, check_writable, mark_modified
+
+
+def store(target: Tensor, value: Any, name: str) -> Tensor:
+    """Assign `value` to `target`, refusing a change of shape or of dtype category."""
+    if not isinstance(value, Tensor):
+        value = F.full_scalar(value, target.dtype)
+    if value.dtype.category > target.dtype.category:
+        raise DTypeError(f"result type {value.dtype.name} can't be cast to the desired output type {target.dtype.name}")
+    if tuple(value.shape) != tuple(target.shape):
+        raise ShapeError(f"{name}: output with shape {list(target.shape)} doesn't match the broadcast "
+                         f"shape {list(value.shape)}")
+    return assign(target, F.convert(value, target.dtype))
+
+
+def twin(name: str, function: Callable[..., Any], ufunc: Any = None) -> Callable[..., Any]:
+    """The in-place method for `function`."""
+
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if ufunc is not None and not state.captures and len(args) == 1 and not kwargs:
+            other = args[0]
+            if not (state.is_grad_enabled() and (self._rg or (isinstance(other, Tensor) and other._rg))):
+                done = _direct(self, other, ufunc)
+                if done:
+                    return self
+        check_writable(self)
+        return store(self, function(self, *args, **kwargs), name)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"In-place version of `{name.rstrip('_')}`."
+    return method
+
+
+def _direct(target: Tensor, other: Any, ufunc: Any) -> bool:
+    """Apply `ufunc` straight into memory; False where promotion or shape needs the general way."""
+    data = target._data
+    y = other._data if isinstance(other, Tensor) else other
+    if not isinstance(data, np.ndarray) or data.dtype.kind != "f" or not data.flags.writeable:
+        return False
+    if isinstance(other, Tensor):
+        if y.dtype is not data.dtype or (y.shape != data.shape and y.ndim):
+            return False
+    elif type(y) is not float and type(y) is not int:
+        return False
+    ufunc(data, y, out=data)
+    mark_modified(target)
+    return True
+
+
+def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
+    """Overwrite with `src`, converted and broadcast."""
+    check_writable(self)
+    if not isinstance(src, Tensor):
+        src = wrap(np.asarray(src, self.dtype.np)) if not F.is_scalar(src) else F.full_scalar(src, self.dtype)
+    src = F.convert(src, self.dtype)
+    if tuple(src.shape) != tuple(self.shape):
+        src = F.expand(src, tuple(self.shape))
+    return assign(self, src)
+
+
+def fill_(self: Tensor, value: Any) -> Tensor:
+    """Overwrite every element with `value`."""
+    return copy_(self, value if isinstance(value, Tensor) or F.is_scalar(value) else float(value))
+
+
+def zero_(self: Tensor) -> Tensor:
+    """Overwrite every element with zero."""
+    return fill_(self, 0)
+
+
+def add_(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+    """self += alpha * other, in place."""
+    scaled = other if type(alpha) in (int, float) and alpha == 1 else other * alpha
+    return _add_(self, scaled)
+
+
+def sub_(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+    """self -= alpha * other, in place."""
+    scaled = other if type(alpha) in (int, float) and alpha == 1 else other * alpha
+    return _sub_(self, scaled)
+
+
+def addcmul_(self: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
+    """self += value * tensor1 * tensor2, in place."""
+    return _add_(self, tensor1 * tensor2 * value)
+
+
+def addcdiv_(self: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
+    """self += value * tensor1 / tensor2, in place."""
+    return _add_(self, tensor1 * value / tensor2)
+
+
+def requires_grad_of(x: Any) -> bool:
+    """Whether x is a tensor that requires grad."""
+    return isinstance(x, Tensor) and x._rg
+
+
+_add_ = twin("add_", F.add_op, np.add)
+_sub_ = twin("sub_", F.sub_op, np.subtract)
+mul_ = twin("mul_", F.mul_op, np.multiply)
+div_ = twin("div_", F.div_op, np.true_divide)
+_ = dtypes

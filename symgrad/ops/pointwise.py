@@ -1,0 +1,126 @@
+"""Elementwise public functions: one-operand primitives, powers, clamps, choices."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from symgrad import dtypes
+from symgrad.dtypes import DType
+from symgrad.errors import DTypeError, ShapeError
+from symgrad.ir.primitive import Primitive
+from symgrad.ops import elementwise as ew
+from symgrad.ops.promotion import is_scalar, promote, result_type
+from symgrad.tensor.core import Tensor
+from symgrad.tensor.dispatch import bind
+
+_SMALL_POWER = 16
+
+
+def unary(prim: Primitive, floating: bool = False) -> Callable[..., Any]:
+    """The public function of a one-operand elementwise primitive."""
+
+    def function(input: Tensor) -> Any:
+        if floating and not input.dtype.is_floating_point:
+            input = input.to(dtypes.get_default_dtype())  # type: ignore[attr-defined]
+        return bind(prim, (input,), {})
+
+    function.__name__ = function.__qualname__ = prim.name
+    function.__doc__ = prim.doc
+    return function
+
+
+exp, log, sin, cos = (unary(p, True) for p in (ew.exp, ew.log, ew.sin, ew.cos))
+tanh, sqrt, sigmoid = (unary(p, True) for p in (ew.tanh, ew.sqrt, ew.sigmoid))
+neg, abs, sign, relu = (unary(p) for p in (ew.neg, ew.abs_, ew.sign, ew.relu))
+logical_not = unary(ew.bitwise_not)
+
+
+def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """input + alpha * other."""
+    scaled = other if type(alpha) in (int, float) and alpha == 1 else other * alpha
+    return input + scaled
+
+
+def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """input - alpha * other."""
+    return input - (other if type(alpha) in (int, float) and alpha == 1 else other * alpha)
+
+
+def mul(input: Any, other: Any) -> Any:
+    """input * other, elementwise."""
+    return input * other
+
+
+def div(input: Any, other: Any) -> Any:
+    """input / other, elementwise; integers give the default float."""
+    return input / other
+
+
+def maximum(input: Tensor, other: Tensor) -> Tensor:
+    """Larger of two, elementwise; nan if either is."""
+    return bind(ew.maximum, promote(input, other), {})  # type: ignore[no-any-return]
+
+
+def minimum(input: Tensor, other: Tensor) -> Tensor:
+    """Smaller of two, elementwise; nan if either is."""
+    return bind(ew.minimum, promote(input, other), {})  # type: ignore[no-any-return]
+
+
+def square(input: Tensor) -> Tensor:
+    """input * input."""
+    return pow(input, 2)
+
+
+def reciprocal(input: Tensor) -> Tensor:
+    """1 / input."""
+    return 1.0 / input  # type: ignore[no-any-return]
+
+
+def pow(input: Any, exponent: Any) -> Any:
+    """input ** exponent; a small integer exponent multiplies."""
+    if isinstance(input, Tensor) and type(exponent) in (int, float) and int(exponent) == exponent \
+            and abs_small(int(exponent)):  # fmt: skip
+        n = int(exponent)
+        if type(exponent) is float and not input.dtype.is_floating_point:
+            input = input.to(dtypes.get_default_dtype())  # type: ignore[attr-defined]
+        if n < 0 and not input.dtype.is_floating_point:
+            raise DTypeError("Integers to negative integer powers are not allowed.")
+        return bind(ew.ipow, (input,), {"exponent": n})
+    if isinstance(input, Tensor) and type(exponent) is float and exponent == 0.5:
+        return sqrt(input)
+    for x in (input, exponent):
+        if not isinstance(x, Tensor) and not is_scalar(x):
+            return NotImplemented
+    return bind(ew.power, promote(input, exponent), {})
+
+
+def abs_small(n: int) -> bool:
+    """Whether a power is small enough to be done by multiplications."""
+    return -_SMALL_POWER <= n <= _SMALL_POWER
+
+
+def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
+    """input limited to [min, max]; either may be None."""
+    if min is None and max is None:
+        raise ShapeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    if isinstance(min, Tensor) or isinstance(max, Tensor):
+        out = input if min is None else maximum(input, min)
+        return out if max is None else minimum(out, max)
+    if not input.dtype.is_floating_point and any(isinstance(v, float) for v in (min, max)):
+        input = input.to(dtypes.get_default_dtype())  # type: ignore[attr-defined]
+    return bind(ew.clamp, (input,), {"min": min, "max": max})  # type: ignore[no-any-return]
+
+
+def where(condition: Tensor, input: Any, other: Any) -> Tensor:
+    """input where condition holds, else other."""
+    a, b = promote(input, other)
+    if not isinstance(a, Tensor) and not isinstance(b, Tensor):
+        a = full_scalar(a, result_type(input, other))
+    return bind(ew.where, (condition, a, b), {})  # type: ignore[no-any-return]
+
+
+def full_scalar(value: Any, dtype: DType) -> Tensor:
+    """A 0-d tensor of one number."""
+    from symgrad.ops.creation import full
+
+    return full((), value, dtype=dtype)

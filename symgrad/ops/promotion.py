@@ -1,0 +1,51 @@
+"""PyTorch's promotion, in front of the primitives: operands of one dtype, scalars of its category."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from symgrad import dtypes
+from symgrad.dtypes import DType
+from symgrad.ops import elementwise as ew
+from symgrad.tensor.core import Tensor
+from symgrad.tensor.dispatch import bind
+from symgrad.tensor.host import HostScalar
+
+
+
+def is_scalar(x: Any) -> bool:
+    """Whether `x` is a Python (or NumPy, or host) number."""
+    return isinstance(x, (bool, int, float, np.generic)) or type(x) is HostScalar
+
+
+def promote(*xs: Any, floating: bool = False) -> tuple[Any, ...]:
+    """Operands converted to their common dtype; scalars stay scalars of that dtype's category."""
+    dtype = result_type(*xs)
+    if floating and not dtype.is_floating_point:
+        dtype = dtypes.get_default_dtype()
+    return tuple(convert(x, dtype) for x in xs)
+
+
+def result_type(*xs: Any) -> DType:
+    """The dtype an operation on tensors and scalars computes in (PyTorch's `result_type`)."""
+    dimensioned, zero_dim, scalars = [], [], []
+    for x in xs:
+        if isinstance(x, Tensor):
+            (dimensioned if x.ndim else zero_dim).append(x.dtype)
+        elif is_scalar(x):
+            scalars.append(dtypes.FLOATING if type(x) is HostScalar else dtypes.category(x))
+        else:
+            raise TypeError(f"expected a Tensor or a number, got {type(x).__name__}")
+    return dtypes.result_type(dimensioned, zero_dim, scalars)
+
+
+def convert(x: Any, dtype: DType) -> Any:
+    """A tensor cast to `dtype`, or a scalar of its category."""
+    if isinstance(x, Tensor):
+        return x if x.dtype is dtype else bind(ew.cast, (x,), {"dtype": dtype})
+    if type(x) is HostScalar or hasattr(x, "expr"):
+        return x
+    return dtype.np.type(x).item() if dtype.category == dtypes.BOOL else (
+        float(x) if dtype.is_floating_point else int(x))  # fmt: skip

@@ -1,0 +1,135 @@
+"""Shape functions: arguments made definite, then a view primitive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symgrad.dtypes import DType
+from symgrad.errors import DimError, DTypeError, ShapeError
+from symgrad.ops.shape import expand as expand_p
+from symgrad.ops.shape import permute as permute_p
+from symgrad.ops.shape import reshape as reshape_p
+from symgrad.ops.shape import slice_ as slice_p
+from symgrad.ops.shape import slice_write as slice_write_p
+from symgrad.tensor.core import Tensor
+from symgrad.tensor.dispatch import bind
+from symgrad.tensor.views import bind_view
+
+
+def normalize_dim(dim: int, ndim: int) -> int:
+    """A dimension counted from the front; DimError if out of range."""
+    rank = max(ndim, 1)
+    if not -rank <= dim < rank:
+        raise DimError(f"Dimension out of range (expected to be in range of [{-rank}, {rank - 1}], but got {dim})")
+    return dim + rank if dim < 0 else dim
+
+
+def resolve_shape(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
+    """`shape` with its -1, if any, worked out."""
+    if sum(1 for e in shape if e == -1) > 1:
+        raise ShapeError("only one dimension can be inferred")
+    if -1 not in shape:
+        return shape
+    known = 1
+    for e in shape:
+        known = known * (1 if e == -1 else e)
+    if known == 0 or numel % known:
+        raise ShapeError(f"shape '{list(map(int, shape))}' is invalid for input of size {numel}")
+    return tuple(numel // known if e == -1 else e for e in shape)
+
+
+def reshape(input: Tensor, *shape: Any) -> Tensor:
+    """The same elements in another shape; a view where strides allow, else a copy."""
+    size = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
+    return bind_view(reshape_p, input, {"shape": resolve_shape(size, input.numel())})
+
+
+def view(input: Tensor, *shape: Any) -> Tensor:
+    """The same memory in another shape; an error where strides do not allow it."""
+    if len(shape) == 1 and isinstance(shape[0], DType):
+        raise DTypeError("view(dtype) is not supported", hint="use .to(dtype)")
+    size = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
+    size = resolve_shape(size, input.numel())
+    if not input.is_contiguous() and reshape_p.lower.layout(  # type: ignore[union-attr]
+            tuple(input.shape), input.stride(), 0, shape=size) is None:  # fmt: skip
+        raise ShapeError(
+            "view size is not compatible with input tensor's size and stride (at least one dimension "
+            "spans across two contiguous subspaces). Use .reshape(...) instead.")
+    return bind_view(reshape_p, input, {"shape": size})
+
+
+def permute(input: Tensor, *dims: Any) -> Tensor:
+    """Dimensions in another order."""
+    order = tuple(dims[0]) if len(dims) == 1 and not isinstance(dims[0], int) else dims
+    order = tuple(normalize_dim(d, input.ndim) for d in order)
+    if sorted(order) != list(range(input.ndim)):
+        raise ShapeError(f"permute(sparse_coo): number of dimensions in the tensor input does not match {dims}")
+    return bind_view(permute_p, input, {"dims": order})
+
+
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """Two dimensions exchanged."""
+    if input.ndim == 0:
+        normalize_dim(dim0, 0), normalize_dim(dim1, 0)
+        return permute(input, ())
+    order = list(range(input.ndim))
+    a, b = normalize_dim(dim0, input.ndim), normalize_dim(dim1, input.ndim)
+    order[a], order[b] = order[b], order[a]
+    return permute(input, tuple(order))
+
+
+def t(input: Tensor) -> Tensor:
+    """The transpose of a tensor of at most two dimensions."""
+    if input.ndim > 2:
+        raise ShapeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
+    return transpose(input, 0, 1) if input.ndim == 2 else permute(input, tuple(range(input.ndim)))
+
+
+def expand(input: Tensor, *shape: Any) -> Tensor:
+    """Extents of 1 repeated without copying; -1 keeps an extent."""
+    size = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
+    pad = len(size) - input.ndim
+    if pad < 0:
+        raise ShapeError(f"expand({list(input.shape)}, size={list(size)}): the number of sizes provided "
+                         f"({len(size)}) must be greater or equal to the number of dimensions ({input.ndim})")
+    size = tuple(input.shape[i - pad] if e == -1 else e for i, e in enumerate(size))
+    return bind_view(expand_p, input, {"shape": size})
+
+
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
+    """A new extent of 1 at `dim`."""
+    place = normalize_dim(dim, input.ndim + 1)
+    return slice_read(input, (slice(None),) * place + (None,) + (slice(None),) * (input.ndim - place))
+
+
+def squeeze(input: Tensor, dim: Any = None) -> Tensor:
+    """Extents of 1 removed (all, or at `dim`)."""
+    dims = range(input.ndim) if dim is None else [dim] if isinstance(dim, int) else dim
+    gone = {normalize_dim(d, input.ndim) for d in dims}
+    return slice_read(input, tuple(
+        0 if i in gone and e == 1 else slice(None) for i, e in enumerate(input.shape)))  # fmt: skip
+
+
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Dimensions start_dim … end_dim made one."""
+    if input.ndim == 0:
+        return reshape(input, (1,))
+    start, end = normalize_dim(start_dim, input.ndim), normalize_dim(end_dim, input.ndim)
+    if start > end:
+        raise ShapeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    merged = input.shape[start]
+    for extent in input.shape[start + 1 : end + 1]:
+        merged = merged * extent
+    if start == end:
+        return input
+    return reshape(input, (*input.shape[:start], merged, *input.shape[end + 1 :]))
+
+
+def slice_read(input: Tensor, index: tuple[Any, ...]) -> Tensor:
+    """Basic indexing by a full tuple of ints, slices and Nones."""
+    return bind_view(slice_p, input, {"index": index})
+
+
+def slice_write(input: Tensor, value: Tensor, index: tuple[Any, ...]) -> Tensor:
+    """A copy of `input` whose part at `index` is `value`."""
+    return bind(slice_write_p, (input, value), {"index": index})  # type: ignore[no-any-return]

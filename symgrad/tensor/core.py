@@ -1,0 +1,409 @@
+"""The one Tensor: its payload is an array (NumPy, CuPy) or, inside a trace, an `ir.Value`.
+
+Operators and methods are attached by `symgrad.ops` from the declarations; this file holds what a
+tensor *is*: payload, autograd state, view and version bookkeeping. Memory belongs to a base tensor;
+views and `detach` share it and, with it, the date of the last in-place change.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterator
+
+import numpy as np
+
+from symgrad import dtypes
+from symgrad.dtypes import DType
+from symgrad.errors import ConcretizationError, GradError, LeakedSymbolError
+from symgrad.ir.graph import Value
+from symgrad.ir.types import TensorType, contiguous_strides
+from symgrad.tensor import state
+
+
+class Size(tuple[int, ...]):
+    """A shape; prints as PyTorch's."""
+
+    def __repr__(self) -> str:
+        return f"torch.Size([{', '.join(map(str, map(int, self)))}])"
+
+    def numel(self) -> int:
+        """Number of elements of a tensor of this shape."""
+        total = 1
+        for extent in self:
+            total = total * extent
+        return total
+
+
+class ViewOf:
+    """How a tensor indexes its base: primitives to replay, and when they were last replayed."""
+
+    __slots__ = ("base", "steps", "version")
+
+    def __init__(self, base: "Tensor", steps: tuple[tuple[Any, dict[str, Any]], ...], version: int):
+        self.base = base
+        self.steps = steps
+        self.version = version
+
+
+class Tensor:
+    """An n-dimensional array that autograd can follow.
+
+    `_data` array or Value; `_rg` requires_grad; `_node` the tape node that made it (None: a leaf);
+    `_base` the tensor that owns the memory (None: itself); `_view` how it indexes that base;
+    `_version` counts in-place changes of an owner and `_modified` dates the last one.
+    """
+
+    __slots__ = ("_data", "_rg", "_node", "_grad", "_base", "_view", "_version", "_modified",
+                 "_type", "_hooks", "__dict__", "__weakref__")  # fmt: skip
+    __array_priority__ = 1000
+    __hash__ = object.__hash__
+
+    def __init__(self, data: Any = (), *, dtype: Any = None, requires_grad: bool = False):
+        if not isinstance(data, np.ndarray):
+            data = np.asarray(data, dtype=dtypes.get_default_dtype().np)
+        self._init(data)
+        self._rg = requires_grad
+
+    def _init(self, data: Any) -> None:
+        self._data = data
+        self._rg = False
+        self._node: Any = None
+        self._grad: Any = None
+        self._base: Tensor | None = None
+        self._view: ViewOf | None = None
+        self._version = 0
+        self._modified = 0
+        self._type: TensorType | None = None
+        self._hooks: Any = None
+
+    # -- type ---------------------------------------------------------------------------------
+
+    @property
+    def dtype(self) -> DType:
+        data = self._data
+        if type(data) is Value:
+            return data.type.dtype
+        return dtypes.from_numpy(data.dtype)
+
+    @property
+    def shape(self) -> Size:
+        data = self._data
+        return Size(data.type.shape if type(data) is Value else data.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the extent of dimension `dim`."""
+        return self.shape if dim is None else self.shape[dim]
+
+    @property
+    def ndim(self) -> int:
+        data = self._data
+        return data.type.ndim if type(data) is Value else data.ndim
+
+    def dim(self) -> int:
+        """Number of dimensions."""
+        return self.ndim
+
+    def numel(self) -> int:
+        """Number of elements."""
+        return self.shape.numel()
+
+    nelement = numel
+
+    @property
+    def device(self) -> "Device":
+        data = self._data
+        if type(data) is Value:
+            return Device(data.type.device)
+        return Device("cpu" if isinstance(data, np.ndarray) else "cuda")
+
+    def stride(self, dim: int | None = None) -> Any:
+        """Element strides, as eager execution has them (also inside a trace)."""
+        data = self._data
+        if type(data) is Value:
+            strides = data.type.strides or contiguous_strides(data.type.shape)
+        else:
+            strides = tuple(s // data.itemsize for s in data.strides)
+        return strides if dim is None else strides[dim]
+
+    def is_contiguous(self) -> bool:
+        """Whether elements lie row-major without gaps."""
+        data = self._data
+        return data.type.strides is None if type(data) is Value else data.flags.c_contiguous
+
+    @property
+    def type_(self) -> TensorType:
+        """The TensorType of this tensor, interned so that types compare by identity."""
+        found = self._type
+        if found is None:
+            data = self._data
+            found = data.type if type(data) is Value else array_type(data)
+            self._type = found = _interned.setdefault(_type_key(found), found)
+        return found
+
+    # -- autograd state -----------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._rg
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
+        """Start or stop recording operations on this leaf."""
+        value = bool(requires_grad)
+        if value == self._rg:
+            return self
+        if not value and self._node is not None:
+            raise GradError(
+                "you can only change requires_grad flags of leaf variables.",
+                hint="use .detach() to get a tensor outside the graph",
+            )
+        if value and self.dtype.category < dtypes.FLOATING:
+            raise GradError("only Tensors of floating point dtype can require gradients")
+        if (active := state.capture()) is not None:
+            active.note_requires_grad(self)
+        self._rg = value
+        state.bump_epoch()
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        return not self._rg or self._node is None
+
+    @property
+    def grad_fn(self) -> Any:
+        return fresh_node(self) if self._rg else None
+
+    @property
+    def grad(self) -> "Tensor | None":
+        if (active := state.capture()) is not None:
+            return active.read_grad(self)  # type: ignore[no-any-return]
+        grad = self._grad
+        if grad is not None and not isinstance(grad, Tensor):
+            grad = self._grad = grad.materialize()
+        return grad
+
+    @grad.setter
+    def grad(self, value: "Tensor | None") -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value)}")
+            if value.shape != self.shape:
+                raise GradError(
+                    f"assigned grad has data of a different size: {tuple(value.shape)} "
+                    f"for a tensor of {tuple(self.shape)}")
+        if (active := state.capture()) is not None:
+            active.write_grad(self, value)
+        else:
+            self._grad = value
+
+    @property
+    def data(self) -> "Tensor":
+        """The same memory outside the graph."""
+        return self.detach()  # type: ignore[attr-defined, no-any-return]
+
+    @data.setter
+    def data(self, value: "Tensor") -> None:
+        if (active := state.capture()) is not None:
+            active.refuse("assigning to .data rebinds a tensor's memory")
+        self._data = value._data
+        self._base = value._base if value._base is not None else value
+        self._view = None
+        self._type = None
+        state.bump_epoch()
+
+    @property
+    def owner(self) -> "Tensor":
+        """The tensor whose version counter this one shares."""
+        return self if self._base is None else self._base
+
+    # -- leaving the world of tensors ---------------------------------------------------------
+
+    def array(self, what: str = "this operation") -> Any:
+        """The concrete array; inside a trace or on a symbol, the named error."""
+        if (active := state.capture()) is not None:
+            active.concretize(self, what)
+        if type(self._data) is Value:
+            raise leaked(self)
+        return self._data
+
+    def item(self) -> Any:
+        """The single element as a Python number."""
+        data = self._data if not state.captures else self.array(".item()")
+        if type(data) is Value:
+            raise leaked(self)
+        if data.size != 1:
+            raise GradError(f"a Tensor with {data.size} elements cannot be converted to Scalar")
+        return data.item()
+
+    def tolist(self) -> Any:
+        """Elements as nested Python lists."""
+        return self.array(".tolist()").tolist()
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The array itself (shared memory)."""
+        data = self.array(".numpy()")
+        if self._rg:
+            raise GradError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        if not isinstance(data, np.ndarray):
+            raise TypeError("can't convert a cuda tensor to numpy; use tensor.cpu() first")
+        return data
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        data = self.numpy()
+        if dtype is not None and data.dtype != dtype:
+            return data.astype(dtype)
+        return data.copy() if copy else data
+
+    def __bool__(self) -> bool:
+        data = self.array("a branch on a tensor's value")
+        if data.size != 1:
+            if data.size == 0:
+                raise GradError("Boolean value of Tensor with no values is ambiguous")
+            raise GradError("Boolean value of Tensor with more than one value is ambiguous")
+        return bool(data.item())
+
+    def __float__(self) -> float:
+        self.array("float()")
+        return float(self.item())
+
+    def __int__(self) -> int:
+        self.array("int()")
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.category >= dtypes.FLOATING:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self)
+
+    def __format__(self, spec: str) -> str:
+        if self.ndim == 0 and type(self._data) is not Value and not state.captures:
+            return format(self.item(), spec)
+        return format(repr(self), spec) if spec else repr(self)
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator["Tensor"]:
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return (self[i] for i in range(len(self)))  # type: ignore[index]
+
+    def __repr__(self) -> str:
+        from symgrad.tensor.printing import tensor_repr
+
+        return tensor_repr(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
+        if self._node is not None:
+            raise GradError("Only Tensors created explicitly by the user support the deepcopy protocol at the moment")
+        copy = wrap(self.array("deepcopy").copy(), type(self))
+        memo[id(self)] = copy
+        copy._rg = self._rg
+        if self.grad is not None:
+            copy._grad = self.grad.__deepcopy__(memo)
+        copy.__dict__.update(self.__dict__)
+        return copy
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return (_rebuild, (type(self), self.array("pickling"), self._rg))
+
+
+class Device:
+    """Where a tensor lives: `cpu` or `cuda`."""
+
+    __slots__ = ("type", "index")
+
+    def __init__(self, type: "str | Device", index: int | None = None):
+        text = str(type)
+        name, _, number = text.partition(":")
+        if name not in ("cpu", "cuda"):
+            raise GradError(f"Expected one of cpu, cuda device type at start of device string: {text}")
+        self.type = name
+        self.index = int(number) if number else index
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __repr__(self) -> str:
+        index = "" if self.index is None else f", index={self.index}"
+        return f"device(type='{self.type}'{index})"
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+_new = Tensor.__new__
+_interned: dict[Any, TensorType] = {}
+
+
+def wrap(data: Any, cls: type[Tensor] = Tensor) -> Tensor:
+    """A leaf tensor on `data` (an array or a Value), nothing recorded."""
+    out = _new(cls)
+    out._data = data
+    out._rg = False
+    out._node = None
+    out._grad = None
+    out._base = None
+    out._view = None
+    out._version = 0
+    out._modified = 0
+    out._type = None
+    out._hooks = None
+    return out
+
+
+def _rebuild(cls: type[Tensor], data: Any, requires_grad: bool) -> Tensor:
+    out = wrap(data, cls)
+    out._rg = requires_grad
+    return out
+
+
+def array_type(data: Any) -> TensorType:
+    """The type of a concrete array."""
+    strides = None
+    if not data.flags.c_contiguous:
+        strides = tuple(s // data.itemsize for s in data.strides)
+    device = "cpu" if isinstance(data, np.ndarray) else "cuda"
+    return TensorType(data.shape, dtypes.from_numpy(data.dtype), strides, device)
+
+
+def _type_key(found: TensorType) -> tuple[Any, ...]:
+    return (found.shape, found.dtype, found.strides, found.device)
+
+
+def leaked(tensor: Tensor) -> LeakedSymbolError:
+    """The error for a symbol used outside the trace that made it."""
+    return LeakedSymbolError(
+        f"a tensor made inside a traced function ({tensor._data!r}) is used after the trace ended",
+        hint="return it from the compiled function instead of storing it",
+    )
+
+
+def concretization(what: str, loc: Any = None) -> ConcretizationError:
+    """The error for asking a symbol's value."""
+    return ConcretizationError(
+        f"{what} needs a tensor's value, which is not known while tracing", loc=loc,
+        hint="return the tensor from the compiled function and read it outside, or use where()")  # fmt: skip
+
+
+def fresh_node(tensor: Tensor) -> Any:
+    """The tape node of `tensor`, replayed onto its base where the base was changed in place since."""
+    view = tensor._view
+    if view is not None and view.version != view.base._version:
+        replay_view(tensor)
+    return tensor._node
+
+
+def replay_view(tensor: Tensor) -> None:
+    """Recompute a view's history from its base's current one. Set by `symgrad.tensor.views`."""
+    from symgrad.tensor.views import replay
+
+    replay(tensor)

@@ -1,0 +1,98 @@
+"""`bind`: the one door through which every operation goes, eager or traced.
+
+With a capture active the operation becomes an equation; otherwise its array form runs at once and,
+if some input requires grad, the tape gets a node. Success never runs the type rule: only when NumPy
+refuses is it asked for the message a user can act on.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from symgrad import dtypes
+from symgrad.errors import SymgradError
+from symgrad.ir.graph import Value
+from symgrad.ir.primitive import Primitive
+from symgrad.ir.types import TensorType
+from symgrad.tensor import state
+from symgrad.tensor.core import Tensor, array_type, leaked, wrap
+from symgrad.tensor.tape import Node, Port, edge_of, plan_for, record
+
+# PyTorch does not warn about inf and nan; the filter costs nothing per operation and is limited to
+# warnings raised from this package's own frames.
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"symgrad\.")
+
+ndarray = np.ndarray
+
+
+def bind(prim: Primitive, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """Apply `prim`: record an equation if this thread is tracing, else compute now."""
+    if state.captures and state.local.capture is not None:
+        return state.local.capture.record(prim, inputs, params)
+    return evaluate(prim, inputs, params)
+
+
+def evaluate(prim: Primitive, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """Compute `prim` on arrays and put it on the tape where a gradient is wanted."""
+    arrays = [x._data if isinstance(x, Tensor) else x for x in inputs]
+    try:
+        data = prim.evaluate(*arrays, **params)
+    except (ValueError, TypeError, IndexError, AttributeError) as error:
+        raise explain(prim, inputs, params, error) from error
+    wanted = state.is_grad_enabled() and any([isinstance(x, Tensor) and x._rg for x in inputs])
+    if prim.multiple:
+        outs = tuple(wrap(as_array(d)) for d in data)
+        if wanted:
+            record_multiple(prim, inputs, params, outs)
+        return outs
+    out = wrap(data if isinstance(data, ndarray) else as_array(data))
+    if wanted:
+        record(prim, inputs, params, out)
+    return out
+
+
+def as_array(data: Any) -> Any:
+    """A NumPy scalar (what ufuncs make of 0-d input) as a 0-d array; arrays as they are."""
+    return np.asarray(data) if isinstance(data, (np.generic, bool, int, float)) else data
+
+
+def record_multiple(prim: Primitive, inputs: Any, params: Any, outs: tuple[Tensor, ...]) -> None:
+    """Put an operation of several outputs on the tape: one node, and a port for each output."""
+    needs = tuple([isinstance(x, Tensor) and x._rg for x in inputs])
+    plan = plan_for(prim, needs)
+    edges = tuple([edge_of(x) if need else None for x, need in zip(inputs, needs)])
+    node = Node(prim, params, edges, plan, plan.save(inputs, outs[0]), outs[0]._data)
+    for index, out in enumerate(outs):
+        if out.dtype.is_floating_point:
+            out._rg = True
+            out._node = Port(node, index, out._data)
+
+
+def type_of(x: Any) -> TensorType:
+    """The type of a tensor or Python scalar operand."""
+    if isinstance(x, Tensor):
+        if type(x._data) is Value:
+            raise leaked(x)
+        return array_type(x._data)
+    return TensorType((), dtypes.of_scalar(x))
+
+
+def explain(prim: Primitive, inputs: Any, params: Any, error: Exception) -> Exception:
+    """The user's error for a refused operation: the type rule's message, else NumPy's."""
+    for x in inputs:
+        if isinstance(x, Tensor) and type(x._data) is Value:
+            return leaked(x)
+    types = [type_of(x) for x in inputs]
+    try:
+        prim.infer(*types, **params)
+    except SymgradError as better:
+        return better
+    shown = ", ".join(f"{n}: {t}" for n, t in zip(prim.names * len(types), types))
+    return SymgradRuntimeError(f"{prim.name}: {error}\n  {shown}")
+
+
+class SymgradRuntimeError(SymgradError, RuntimeError):
+    """NumPy refused an operation for a reason no type rule knows."""

@@ -1,0 +1,143 @@
+"""What is true of this thread now: is a capture active, is the gradient being recorded.
+
+Both are per thread, yet the common answer (no capture anywhere, recording everywhere) must cost a
+module attribute, not a thread-local look-up: `captures` and `no_grads` count the threads that
+deviate, and only when one does is the thread's own answer asked for.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import threading
+from typing import Any, Callable, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Local(threading.local):
+    capture: Any = None
+    grad: bool = True
+
+
+local = _Local()
+captures = 0
+no_grads = 0
+_count_lock = threading.Lock()
+
+tick: Callable[[], int] = itertools.count(1).__next__
+"""The one clock: orders tape nodes, and dates in-place changes against them."""
+
+epoch = [0]
+"""The structural epoch: bumped by every rebind a compiled program's guards would have to see."""
+
+
+def bump_epoch() -> None:
+    """Tell compiled programs that some tensor, module or optimizer was rebound."""
+    epoch[0] += 1
+
+
+def capture() -> Any:
+    """The capture active in this thread, or None."""
+    return local.capture if captures else None
+
+
+def enter_capture(new: Any) -> Any:
+    """Make `new` (or None) this thread's capture; returns the one before."""
+    global captures
+    old, local.capture = local.capture, new
+    with _count_lock:
+        captures += (new is not None) - (old is not None)
+    return old
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations on tensors that require grad are recorded in this thread."""
+    return not no_grads or local.grad
+
+
+def _set_grad(enabled: bool) -> bool:
+    global no_grads
+    old, local.grad = local.grad, enabled
+    if old != enabled:
+        with _count_lock:
+            no_grads += -1 if enabled else 1
+    return old
+
+
+class _GradMode:
+    """A context manager and decorator that sets the grad mode."""
+
+    def __init__(self, enabled: bool):
+        self._enabled = enabled
+        self._old: list[bool] = []
+
+    def __enter__(self) -> None:
+        self._old.append(_set_grad(self._enabled))
+
+    def __exit__(self, *exc: object) -> None:
+        _set_grad(self._old.pop())
+
+    def __call__(self, function: F) -> F:
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with type(self)._fresh(self):
+                return function(*args, **kwargs)
+
+        return wrapped  # type: ignore[return-value]
+
+    def _fresh(self) -> "_GradMode":
+        return _GradMode(self._enabled)
+
+
+class no_grad(_GradMode):
+    """Do not record operations inside the block (or the decorated function)."""
+
+    def __init__(self) -> None:
+        super().__init__(False)
+
+    def __new__(cls, function: Any = None) -> Any:
+        self = super().__new__(cls)
+        if function is None:
+            return self
+        _GradMode.__init__(self, False)
+        return self(function)
+
+
+class enable_grad(_GradMode):
+    """Record operations inside the block even within `no_grad`."""
+
+    def __init__(self) -> None:
+        super().__init__(True)
+
+    def __new__(cls, function: Any = None) -> Any:
+        self = super().__new__(cls)
+        if function is None:
+            return self
+        _GradMode.__init__(self, True)
+        return self(function)
+
+
+class set_grad_enabled(_GradMode):
+    """Set recording on or off, at once; as a context manager, until the block ends."""
+
+    def __init__(self, mode: bool):
+        super().__init__(mode)
+        self._before = _set_grad(mode)
+
+    def __enter__(self) -> None:
+        self._old.append(self._before)
+
+    def __call__(self, function: F) -> F:
+        _set_grad(self._before)
+        return super().__call__(function)
+
+
+class eagerly:
+    """Suspend this thread's capture: operations inside run at once on concrete tensors."""
+
+    def __enter__(self) -> None:
+        self._capture = enter_capture(None)
+
+    def __exit__(self, *exc: object) -> None:
+        enter_capture(self._capture)

@@ -1,0 +1,203 @@
+"""The eager tape: one node per recorded operation, holding exactly what its gradient rules name.
+
+A node's edges lead to the nodes (or leaf tensors) of the inputs that need a gradient. A `Plan`, made
+once per primitive and per pattern of needs, says which rules run and what they must find saved.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any, Callable
+
+from symgrad.errors import GradError, VersionError
+from symgrad.ir.primitive import Primitive
+from symgrad.ir.types import TensorType
+from symgrad.tensor.core import Tensor, array_type, fresh_node, wrap
+from symgrad.tensor.state import tick
+
+FREED: Any = ("freed",)
+
+
+class Node:
+    """One recorded operation; PyTorch's `grad_fn`."""
+
+    __slots__ = ("prim", "params", "edges", "plan", "saved", "shape", "dtype", "seq", "hooks", "__weakref__")
+
+    def __init__(self, prim: Any, params: Any, edges: Any, plan: Any, saved: Any, out: Any):
+        self.prim = prim
+        self.params = params
+        self.edges = edges
+        self.plan = plan
+        self.saved = saved
+        self.shape = out.shape
+        self.dtype = out.dtype
+        self.seq = tick()
+        self.hooks: Any = None
+
+    def name(self) -> str:
+        """PyTorch's spelling, e.g. MulBackward0."""
+        words = str(self.prim.name).split("_")
+        return "".join(w[:1].upper() + w[1:] for w in words) + "Backward0"
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The nodes of the inputs: an AccumulateGrad for a leaf, None where no gradient flows."""
+        found: list[tuple[Any, int]] = []
+        for edge in self.edges:
+            if isinstance(edge, Port):
+                found.append((edge.edges[0], edge.index))
+            else:
+                found.append((AccumulateGrad(edge) if isinstance(edge, Tensor) else edge, 0))
+        return tuple(found)
+
+    def saved_tensors(self) -> dict[str, Tensor]:
+        """What is kept for backward, by the name the gradient rules use."""
+        if self.saved is FREED or self.plan is None:
+            return {}
+        return {name: value for name, value in unpack(self).items() if isinstance(value, Tensor)}
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object>"
+
+
+class Port(Node):
+    """One output of a node that has several."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, node: Node, index: int, out: Any):
+        super().__init__(node.prim, {}, (node,), None, (), out)
+        self.index = index
+
+
+class AccumulateGrad:
+    """The end of a path: adds into a leaf's `.grad`."""
+
+    __slots__ = ("variable",)
+
+    def __init__(self, variable: Tensor):
+        self.variable = variable
+
+    next_functions = ()
+
+    def name(self) -> str:
+        """PyTorch's spelling."""
+        return "AccumulateGrad"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AccumulateGrad) and other.variable is self.variable
+
+    def __hash__(self) -> int:
+        return hash(id(self.variable))
+
+    def __repr__(self) -> str:
+        return "<AccumulateGrad object>"
+
+
+class Plan:
+    """Which rules run for a pattern of needs, and the names they must find saved."""
+
+    __slots__ = ("rules", "saves", "save")
+
+    def __init__(self, prim: Primitive, needs: tuple[bool, ...]):
+        wide = prim.variadic
+        self.rules = tuple(
+            rule for rule in prim.rules if wide or any(needs[i] for i in rule[0]))  # fmt: skip
+        asked = dict.fromkeys(name for _, _, args in self.rules for name in args)
+        self.saves = tuple(n for n in asked if n != "g" and n not in prim.params)
+        positions = {name: i for i, name in enumerate(prim.names)}
+        parts = []
+        for name in self.saves:
+            base, _, kind = name.rpartition("_")
+            if name == "out":
+                parts.append("(ref(out), out._data)")
+            elif name in positions:
+                parts.append("ins" if wide else f"ins[{positions[name]}]")
+            elif wide:
+                parts.append(f"tuple(x.{kind} for x in ins)")
+            else:
+                parts.append(f"getattr(ins[{positions[base]}], {kind!r}, ())")
+        code = f"lambda ins, out: ({', '.join(parts)}{',' if parts else ''})"
+        self.save: Callable[[Any, Tensor], tuple[Any, ...]] = eval(code, {"ref": weakref.ref})
+
+
+_plans: dict[tuple[Primitive, tuple[bool, ...]], Plan] = {}
+
+
+def plan_for(prim: Primitive, needs: tuple[bool, ...]) -> Plan:
+    """The plan for `prim` when the inputs marked in `needs` want a gradient."""
+    key = (prim, needs)
+    plan = _plans.get(key)
+    if plan is None:
+        plan = _plans[key] = Plan(prim, needs)
+    return plan
+
+
+def record(prim: Primitive, inputs: Any, params: Any, out: Tensor) -> None:
+    """Put `out = prim(inputs)` on the tape (the caller has seen that some input needs a gradient)."""
+    needs = tuple([isinstance(x, Tensor) and x._rg for x in inputs])
+    plan = plan_for(prim, needs)
+    if not plan.rules:
+        return
+    edges = tuple([edge_of(x) if need else None for x, need in zip(inputs, needs)])
+    out._rg = True
+    out._node = Node(prim, params, edges, plan, plan.save(inputs, out), out._data)
+
+
+def edge_of(tensor: Tensor) -> Any:
+    """Where a gradient for `tensor` goes: its node, or the leaf itself."""
+    if tensor._view is not None:
+        return fresh_node(tensor) or tensor
+    return tensor._node or tensor
+
+
+def unpack(node: Node) -> dict[str, Any]:
+    """What `node` saved, by name; raises if it was freed or changed in place since."""
+    if node.saved is FREED:
+        raise GradError(
+            "Trying to backward through the graph a second time (or directly access saved tensors "
+            "after they have already been freed).",
+            hint="specify retain_graph=True when calling .backward() the first time",
+        )
+    values: dict[str, Any] = {}
+    for name, value in zip(node.plan.saves, node.saved):
+        if isinstance(value, Tensor):
+            _check_version(value, node)
+        elif name == "out":
+            ref, data = value
+            value = ref()
+            if value is None:
+                value = wrap(data)
+                value._rg, value._node = True, node
+            else:
+                _check_version(value, node)
+        elif type(value) is tuple:
+            for item in value:
+                if isinstance(item, Tensor):
+                    _check_version(item, node)
+        values[name] = value
+    return values
+
+
+def _check_version(tensor: Tensor, node: Node) -> None:
+    owner = tensor._base if tensor._base is not None else tensor
+    if owner._modified > node.seq:
+        kind: TensorType = array_type(tensor._data)
+        raise VersionError(
+            "one of the variables needed for gradient computation has been modified by an inplace "
+            f"operation: [{kind}], which {node.name()} saved, is at version {owner._version}",
+            hint="change a copy instead (x = x + 1, or x.clone()), or do it after backward()",
+        )
+
+
+def call_rule(rule: Callable[..., Any], args: tuple[str, ...], g: Any, values: Any, params: Any) -> Any:
+    """Call a gradient rule with what it asks for by name."""
+    given = []
+    for name in args:
+        if name == "g":
+            given.append(g)
+        elif name in values:
+            given.append(values[name])
+        else:
+            given.append(params.get(name))
+    return rule(*given)

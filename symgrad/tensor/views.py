@@ -1,0 +1,147 @@
+"""Views and in-place changes: one chain of view primitives serves memory, tape and trace.
+
+A view remembers its base and the view primitives that lead there. A change in place of either is
+a new history for the base: for a write through a view, `base = write(base, value)` along the chain,
+after which every view of that base replays its steps when next asked for its node. Inside a trace
+the same rules run on Values, so no pass ever sees mutation.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import numpy as np
+
+from symgrad.errors import InplaceError
+from symgrad.ir.primitive import Primitive
+from symgrad.tensor import state
+from symgrad.tensor.core import Tensor, ViewOf, fresh_node, wrap
+from symgrad.tensor.dispatch import bind
+from symgrad.tensor.tape import record
+
+Writer = Callable[[Tensor, Tensor, dict[str, Any]], Tensor]
+_writers: dict[Primitive, Writer] = {}
+"""For each view primitive: base, new value of the view, parameters -> new base."""
+
+
+def writes_through(prim: Primitive, writer: Writer) -> None:
+    """Declare how a change of `prim`'s output changes its operand."""
+    _writers[prim] = writer
+
+
+def bind_view(prim: Primitive, x: Tensor, params: dict[str, Any]) -> Tensor:
+    """Apply a view primitive; the result shares `x`'s memory and knows how."""
+    out: Tensor = bind(prim, (x,), params)
+    if out._data is not x._data and shares_memory(out, x):
+        owner = x._base if x._base is not None else x
+        out._base = owner
+        if x._view is not None:
+            out._view = ViewOf(x._view.base, (*x._view.steps, (prim, params)), owner._version)
+        elif x._base is None:
+            out._view = ViewOf(x, ((prim, params),), owner._version)
+    return out
+
+
+def shares_memory(out: Tensor, x: Tensor) -> bool:
+    """Whether `out`, just made by a view primitive of `x`, is on `x`'s memory."""
+    data, base = out._data, x._data
+    if not isinstance(data, np.ndarray):
+        return True if not hasattr(data, "base") else data.base is not None
+    return data.base is not None and (data.base is base or data.base is base.base)
+
+
+def replay(view: Tensor) -> None:
+    """Bring a view whose base was changed in place up to date: its node and, in a trace, its Value."""
+    info = view._view
+    assert info is not None
+    info.version = info.base._version
+    out = info.base
+    for prim, params in info.steps:
+        out = bind(prim, (out,), params)
+    view._node = out._node
+    view._rg = view._rg or out._rg
+    if state.capture() is not None:
+        view._data = out._data
+
+
+def assign(target: Tensor, value: Tensor) -> Tensor:
+    """Make `target` hold `value` (same shape and dtype) in place, for memory and for autograd."""
+    check_writable(target)
+    active = state.capture()
+    if active is not None:
+        active.assign(target, value)
+        return target
+    if not target._data.flags.writeable:
+        raise InplaceError(
+            "unsupported operation: more than one element of the written-to tensor refers to a "
+            "single memory location",
+            hint="clone() the tensor before writing to it",
+        )
+    np.copyto(target._data, value._data)
+    mark_modified(target)
+    if value._rg or target._rg:
+        rebase(target, value)
+    return target
+
+
+def mark_modified(target: Tensor) -> None:
+    """Advance the version of the memory under `target`."""
+    owner = target._base if target._base is not None else target
+    owner._version += 1
+    owner._modified = state.tick()
+
+
+def check_writable(target: Tensor) -> None:
+    """Raise where PyTorch forbids an in-place change while recording."""
+    if not target._rg or not state.is_grad_enabled():
+        return
+    if target._node is None and target._view is None:
+        raise InplaceError("a leaf Variable that requires grad is being used in an in-place operation.",
+                           hint="wrap the update in torch.no_grad()")  # fmt: skip
+    view = target._view
+    if view is not None and view.base._rg and view.base._node is None:
+        raise InplaceError(
+            "a view of a leaf Variable that requires grad is being used in an in-place operation.",
+            hint="wrap the update in torch.no_grad()",
+        )
+
+
+def rebase(target: Tensor, value: Tensor) -> None:
+    """Give `target` (and its base) the history of `value`."""
+    if not state.is_grad_enabled():
+        return
+    view = target._view
+    if view is None:
+        target._rg, target._node = value._rg, value._node
+        return
+    base = view.base
+    before = wrap(base._data)
+    before._rg, before._node = base._rg, fresh_node(base)
+    after = write_chain(before, value, view.steps)
+    base._rg, base._node = after._rg, after._node
+    view.version = -1
+    fresh_node(target)
+    target._rg = base._rg
+
+
+def write_chain(base: Tensor, value: Tensor, steps: Any) -> Tensor:
+    """The base with `value` written through the view chain `steps`."""
+    stages = [base]
+    for prim, params in steps[:-1]:
+        stages.append(bind(prim, (stages[-1],), params))
+    for (prim, params), stage in zip(reversed(steps), reversed(stages)):
+        value = _writers[prim](stage, value, params)
+    return value
+
+
+def detached(x: Tensor) -> Tensor:
+    """The same memory (and version counter) outside the graph."""
+    out = wrap(x._data)
+    out._base = x._base if x._base is not None else x
+    if x._view is not None:
+        out._view = ViewOf(x._view.base, x._view.steps, x._view.version)
+    return out
+
+
+__all__ = ["assign", "bind_view", "check_writable", "detached", "mark_modified", "rebase",
+           "record", "replay", "write_chain", "writes_through"]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Oracles for emitted kernels: what a machine without a GPU can still check."""

@@ -1,11 +1,13 @@
 """symgrad: trace a PyTorch-style training step once, compile forward and backward to readable Python."""
 
+from symgrad import autograd, nn, optim
 from symgrad.dtypes import (
     float16, float32, float64, get_default_dtype, int8, int16, int32, int64, set_default_dtype, uint8,
 )  # fmt: skip
 from symgrad.dtypes import bool_ as bool
 from symgrad.dtypes import DType as dtype
 from symgrad.ops.autograd import grad
+from symgrad.ops.composites import addcdiv, addcmul, lerp
 from symgrad.ops.creation import (
     arange, as_tensor, empty, empty_like, eye, from_numpy, full, full_like, linspace, ones, ones_like,
     tensor, zeros, zeros_like,
@@ -14,6 +16,14 @@ from symgrad.ops.functional import (
     abs, add, amax, amin, bmm, clamp, clone, cos, div, dot, exp, expand, flatten, log, logical_not,
     matmul, maximum, mean, minimum, mm, mul, neg, permute, pow, reciprocal, relu, reshape, result_type,
     sigmoid, sign, sin, sqrt, square, squeeze, sub, sum, t, tanh, transpose, unsqueeze, where,
+)  # fmt: skip
+from symgrad.ops.legacy import (
+    BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor, LongTensor,
+    ShortTensor,
+)  # fmt: skip
+from symgrad.ops.random import (
+    Generator, default_generator, get_rng_state, initial_seed, manual_seed, normal, rand, rand_like,
+    randint, randn, randn_like, seed, set_rng_state,
 )  # fmt: skip
 from symgrad.tensor import Size, Tensor, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from symgrad.tensor.core import Device as device

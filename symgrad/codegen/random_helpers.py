@@ -2,13 +2,16 @@
 
 A helper is a scalar function of (seed, offset, i): element i of the operation whose first counter
 is `offset`. The text for Numba and for CUDA performs the operations of the NumPy functions in the
-same order, each rounded on its own: Numba contracts nothing without `fastmath` (a caller's flags do
-not reach a callee), CUDA spells `__dmul_rn`, `__dadd_rn`, `__ddiv_rn`, `__dsqrt_rn`, `__fmul_rn`.
+same order, each rounded on its own. CUDA text spells `__dmul_rn`, `__dadd_rn`, `__ddiv_rn`,
+`__dsqrt_rn`, `__fmul_rn`; Numba text says `fastmath=False`, since a callee that says nothing
+inherits the `contract` and `reassoc` of the first caller that compiles it.
 Polynomials are printed from the tables there, so there is one definition of every coefficient.
 
-NumPy text is that file's own functions. Numba text expects `import numba as nb` and
-`import numpy as np`, NumPy text the latter, CUDA text only the intrinsics above
-and the two bit casts `__double_as_longlong` and `__longlong_as_double`.
+LLVM vectorises a loop over these helpers (3x) only if they are inlined before it looks at the loop,
+hence `forceinline`, and if no division can raise, hence `error_model="numpy"`.
+
+Printed text needs `import numpy as np` (numpy), that and `import numba as nb` (numba), or besides
+the intrinsics above `__double_as_longlong` and `__longlong_as_double` (cuda).
 """
 
 from __future__ import annotations
@@ -84,7 +87,7 @@ def _fill(template: str, **blocks: str) -> str:
 
 
 _NUMBA_PHILOX_U64 = """
-@nb.njit(forceinline=True, error_model="numpy")
+@nb.njit(fastmath=False, forceinline=True, error_model="numpy")
 def philox_u64(seed, offset, i):
     # Words 2i and 2i + 1 of the counters from `offset` on (the first one low): Philox4x32-10.
     half, mask = np.uint64(32), np.uint64(0xFFFFFFFF)
@@ -122,7 +125,7 @@ static __device__ unsigned long long philox_u64(
 """
 
 _NUMBA_PHILOX_U32 = """
-@nb.njit(forceinline=True, error_model="numpy")
+@nb.njit(fastmath=False, forceinline=True, error_model="numpy")
 def philox_u32(seed, offset, i):
     pair = philox_u64(seed, offset, np.uint64(i) >> np.uint64(1))
     return np.uint32(pair >> ((np.uint64(i) & np.uint64(1)) << np.uint64(5)))
@@ -135,7 +138,7 @@ static __device__ unsigned int philox_u32(
 """
 
 _NUMBA_UNIFORM_F32 = """
-@nb.njit(forceinline=True, error_model="numpy")
+@nb.njit(fastmath=False, forceinline=True, error_model="numpy")
 def uniform_f32(seed, offset, i):
     return np.float32(philox_u32(seed, offset, i) >> np.uint32(8)) * np.float32(2.0**-24)
 """
@@ -147,7 +150,7 @@ static __device__ float uniform_f32(
 """
 
 _NUMBA_UNIFORM_F64 = """
-@nb.njit(forceinline=True, error_model="numpy")
+@nb.njit(fastmath=False, forceinline=True, error_model="numpy")
 def uniform_f64(seed, offset, i):
     return np.float64(philox_u64(seed, offset, i) >> np.uint64(11)) * 2.0**-53
 """
@@ -159,7 +162,7 @@ static __device__ double uniform_f64(
 """
 
 _NUMBA_NEGATIVE_LOG = """
-@nb.njit(forceinline=True, error_model="numpy")
+@nb.njit(fastmath=False, forceinline=True, error_model="numpy")
 def negative_log(count):
     # -log(count * 2^-54) of a whole float64 number 1 <= count < 2^53.
     bits = np.float64(count).view(np.int64)
@@ -186,7 +189,7 @@ static __device__ double negative_log(double count) {
 """
 
 _NUMBA_NORMAL_F64 = """
-@nb.njit(forceinline=True, error_model="numpy")
+@nb.njit(fastmath=False, forceinline=True, error_model="numpy")
 def normal_f64(seed, offset, i):
     # AS 241 at u = 1/2 + centred * 2^-54, centred odd.
     odd = (philox_u64(seed, offset, i) >> np.uint64(10)) | np.uint64(1)
@@ -240,7 +243,7 @@ static __device__ double normal_f64(
 """
 
 _NUMBA_NORMAL_F32 = """
-@nb.njit(forceinline=True, error_model="numpy")
+@nb.njit(fastmath=False, forceinline=True, error_model="numpy")
 def normal_f32(seed, offset, i):
     return np.float32(normal_f64(seed, offset, i))
 """
@@ -252,7 +255,7 @@ static __device__ float normal_f32(
 """
 
 _NUMBA_RANDINT_I64 = """
-@nb.njit(forceinline=True, error_model="numpy")
+@nb.njit(fastmath=False, forceinline=True, error_model="numpy")
 def randint_i64(seed, offset, i, low, high):
     # low + the high half of draw * (high - low); schoolbook product to base 2^32.
     half, mask = np.uint64(32), np.uint64(0xFFFFFFFF)

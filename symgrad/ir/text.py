@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import keyword
+import math
 import re
 from typing import Any, Callable, Iterable, Mapping
 
@@ -55,7 +56,7 @@ class Namer:
 
 def print_graph(graph: Graph, *, comments: bool = True) -> str:
     """The graph as text; `comments=False` leaves out types and locations."""
-    namer = Namer(("return", "host"))
+    namer = Namer(("host", *(eqn.prim.name for eqn in graph.eqns)))
     lines: list[tuple[str, str]] = []
     head = [f"{namer(v)}: {v.type}" for v in graph.inputs]
     if graph.cells or graph.hosts:
@@ -88,11 +89,19 @@ def print_atom(atom: Atom, name: Callable[[Value], str], eqn: Eqn | None = None)
     """A value's name, or a literal; a literal's dtype is left out where its equation gives it."""
     if isinstance(atom, Value):
         return name(atom)
-    text = _number(atom.value)
+    text = literal_text(atom)
     if atom.expr is not None:
         return f"host({atom.expr!r}, {atom.type.dtype.short}({text}))"
     first = _first_dtype(eqn.inputs) if eqn is not None else None
     return text if first is atom.type.dtype else f"{atom.type.dtype.short}({text})"
+
+
+def literal_text(literal: Literal) -> str:
+    """The shortest number that reads back as this literal in its own dtype."""
+    value = literal.value
+    if isinstance(value, float) and literal.type.dtype.itemsize < 8 and math.isfinite(value):
+        return str(float(str(literal.type.dtype.np.type(value))))
+    return _number(value)
 
 
 def _first_dtype(inputs: Iterable[Atom]) -> dtypes.DType | None:

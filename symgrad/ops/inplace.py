@@ -95,12 +95,16 @@ def sub_(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
 
 def addcmul_(self: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
     """self += value * tensor1 * tensor2, in place."""
-    return _add_(self, tensor1 * tensor2 * value)
+    return _add_(self, _times(tensor1, value) * tensor2)
 
 
 def addcdiv_(self: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
     """self += value * tensor1 / tensor2, in place."""
-    return _add_(self, tensor1 * value / tensor2)
+    return _add_(self, _times(tensor1, value) / tensor2)
+
+
+def _times(tensor: Any, value: Any) -> Any:
+    return tensor if type(value) in (int, float) and value == 1 else tensor * value
 
 
 def requires_grad_of(x: Any) -> bool:

@@ -31,7 +31,7 @@ def _infer_view(name: str, layout: Any) -> Any:
     return infer
 
 
-def _reshape_layout(shape: Any, strides: Any, offset: int, **params: Any) -> Layout | None:
+def _reshape_layout(shape: Any, strides: Any, offset: int, /, **params: Any) -> Layout | None:
     """Strides of a reshape without copy, or None (NumPy's `_attempt_nocopy_reshape`)."""
     new = params["shape"]
     if math.prod(new) != math.prod(shape):
@@ -68,7 +68,7 @@ def _permute_layout(shape: Any, strides: Any, offset: int, *, dims: Any) -> Layo
     return tuple(shape[d] for d in dims), tuple(strides[d] for d in dims), offset
 
 
-def _expand_layout(old: Any, strides: Any, offset: int, **params: Any) -> Layout:
+def _expand_layout(old: Any, strides: Any, offset: int, /, **params: Any) -> Layout:
     shape = params["shape"]
     pad = len(shape) - len(old)
     out = [0] * pad

@@ -297,7 +297,7 @@ class Philox:
             return first
 
     def words(self, count: int) -> Any:
-        """The next `count` words, `philox_words(seed, offset, count)`; moves on by whole counters."""
+        """`philox_words(seed, offset, count)`; moves on by whole counters."""
         return self._draw("words", np.uint32, count, 1)
 
     def uniform(self, n: int, dtype: Any) -> Any:

@@ -35,7 +35,9 @@ class Node:
         self.hooks: Any = None
 
     def name(self) -> str:
-        """PyTorch's spelling, e.g. MulBackward0."""
+        """PyTorch's spelling, e.g. MulBackward0; a custom Function's is its class name + Backward."""
+        if "call" in self.params:
+            return f"{self.params['call']}Backward"
         words = str(self.prim.name).split("_")
         return "".join(w[:1].upper() + w[1:] for w in words) + "Backward0"
 
@@ -68,6 +70,15 @@ class Port(Node):
     def __init__(self, node: Node, index: int, out: Any):
         super().__init__(node.prim, {}, (node,), None, (), out)
         self.index = index
+
+    def name(self) -> str:
+        """The node's own name: a port is no step of its own to a user."""
+        return str(self.edges[0].name())
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The node's inputs."""
+        return self.edges[0].next_functions  # type: ignore[no-any-return]
 
 
 class AccumulateGrad:

@@ -38,12 +38,13 @@ Order = Literal["forward", "reversed"]
 _HEADER = Path(__file__).with_name("cuda_shim.h")
 # The sanitizer traps on an index outside a fixed-size (shared or local) array; it needs no library.
 _FLAGS = (
-    *("-O2", "-std=c++17", "-ffp-contract=off", "-fno-strict-aliasing", "-fno-exceptions"),
-    *("-fsanitize=bounds,shift-exponent", "-fsanitize-undefined-trap-on-error"),
-    *("-Werror=return-type", "-Werror=uninitialized", "-shared", "-fPIC", "-x", "c++", "-"),
-)
+    "-O2", "-std=c++17", "-ffp-contract=off", "-fno-strict-aliasing", "-fwrapv", "-fno-exceptions",
+    "-fsanitize=bounds,shift-exponent", "-fsanitize-undefined-trap-on-error",
+    "-Werror=return-type", "-Werror=uninitialized", "-shared", "-fPIC", "-x", "c++", "-",
+)  # fmt: skip
 _RUNTIME_FLAGS = ("-O2", "-std=c++17", "-DSYMGRAD_SHIM_RUNTIME", "-shared", "-fPIC", "-x", "c++")
 _CACHE_FILES = 1024
+_SHARED_LIMIT = 227 << 10  # a block's on sm_90, when opted into
 
 _CTYPES = {
     "bool": "?", "char": "i1", "signed char": "i1", "unsigned char": "u1",
@@ -321,7 +322,9 @@ class _Arguments:
             label = f"{kernel.name}: argument {i} '{param.name}'"
             self._check(label, param, arg)
             if param.pointer:
-                arrays.append((*np.lib.array_utils.byte_bounds(arg), i))
+                start = arg.ctypes.data
+                bounds = np.lib.array_utils.byte_bounds(arg) if arg.size else (start, start)
+                arrays.append((*bounds, i))
             else:
                 self._scalars.append(ctypes.create_string_buffer(arg.tobytes()))
                 self.pointers[i] = ctypes.addressof(self._scalars[-1])
@@ -422,7 +425,7 @@ class Module:
         name: str,
         grid: int | Sequence[int],
         block: int | Sequence[int],
-        args: Sequence[np.ndarray | np.generic],
+        args: Sequence[Any],
         *,
         shared_bytes: int = 0,
         order: Order = "forward",
@@ -439,6 +442,8 @@ class Module:
             raise ValueError(f"{name}: no device takes grid {grid} of blocks {block}")
         if block[0] * block[1] * block[2] > kernel.max_threads:
             raise ValueError(f"{name}: block {block} exceeds {kernel.max_threads} threads")
+        if not 0 <= shared_bytes <= _SHARED_LIMIT:
+            raise ValueError(f"{name}: {shared_bytes} bytes of shared memory, {_SHARED_LIMIT} fit")
         if order not in ("forward", "reversed"):
             raise ValueError(f"order is 'forward' or 'reversed', not {order!r}")
         with _LOCK:
@@ -486,7 +491,7 @@ def run_kernel(
     name: str,
     grid: int | Sequence[int],
     block: int | Sequence[int],
-    args: Sequence[np.ndarray | np.generic],
+    args: Sequence[Any],
     *,
     shared_bytes: int = 0,
     order: Order = "forward",

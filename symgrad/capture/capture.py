@@ -1,0 +1,460 @@
+"""The capture: while one is active in a thread, every operation becomes an equation.
+
+It answers the questions `bind`, `.grad`, in-place assignment and `backward` ask when tracing. User
+objects are not changed: concrete tensors become cells, their `.grad` slots, and what the trace read
+or assumed is kept for the guards.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symgrad.capture.cells import Cell, GradSlot, memory_of, same_memory
+from symgrad.capture.hints import assigned_name
+from symgrad.errors import Loc, SideEffectError, TraceError, VersionError, user_frame, user_location
+from symgrad.ir.builder import Builder
+from symgrad.ir.graph import BACKWARD, FORWARD, UPDATE, Atom, Eqn, Literal, Value
+from symgrad.ir.primitive import Primitive
+from symgrad.ops.elementwise import stop_gradient
+from symgrad.ops.gradients import gradients as gradients_p
+from symgrad.tensor import state
+from symgrad.tensor.core import Tensor, array_type, concretization, leaked, wrap
+from symgrad.tensor.host import HostScalar
+from symgrad.tensor.tape import plan_for
+from symgrad.tensor.views import replay, write_chain
+
+
+class SymbolicNode:
+    """`grad_fn` of a symbol: says which primitive made it."""
+
+    __slots__ = ("prim", "hooks")
+    next_functions = ()
+
+    def __init__(self, prim: Primitive):
+        self.prim = prim
+        self.hooks = None
+
+    def name(self) -> str:
+        """PyTorch's spelling."""
+        return str(self.prim.name).title().replace("_", "") + "Backward0"
+
+
+class Capture:
+    """One trace in progress."""
+
+    def __init__(self, arguments: list[Tensor], places: list[int]):
+        self.builder = Builder()
+        self.cells: dict[int, Cell] = {}
+        self.by_memory: dict[int, list[Cell]] = {}
+        self.shared: list[tuple[Cell, Cell]] = []
+        self.grads: dict[int, GradSlot] = {}
+        self.leaf_of: dict[Value, Tensor] = {}
+        self.connected: set[Value] = set()
+        self.known: set[Value] = set()
+        self.stopped: dict[Value, Value] = {}
+        self.view_values: dict[int, tuple[int, Value, Tensor]] = {}
+        self.hooks: dict[Value, dict[int, Any]] = {}
+        self.retained: list[Tensor] = []
+        self.saves: dict[Value, tuple[int, list[Tensor]]] = {}
+        self.freed: set[Eqn] = set()
+        self.conditions: dict[str, None] = {}
+        self.hosts: dict[str, tuple[Any, Any]] = {}
+        self.host_names: dict[tuple[int, Any], str] = {}
+        self.members: dict[tuple[int, str], tuple[Any, str, Any]] = {}
+        self.draws: dict[int, list[Any]] = {}
+        self.undo: list[Any] = []
+        self.keep: list[Any] = []
+        self.updating = False
+        self.arguments = {id(t): i for t, i in zip(reversed(arguments), reversed(places))}
+        self.keep += arguments
+        for tensor in arguments:
+            self.value_of(tensor)
+
+    # -- values -------------------------------------------------------------------------------
+
+    def value_of(self, tensor: Tensor) -> Value:
+        """What stands for `tensor` now; a concrete tensor is lifted to a cell."""
+        base = tensor._base
+        if base is not None and tensor._view is None and base._data is not tensor._data:
+            if type(tensor._data) is Value or same_memory(tensor, base):
+                return self.value_of(base)
+        if type(tensor._data) is Value:
+            if base is not None and tensor._view is None:
+                return self.value_of(base)
+            view = tensor._view
+            if view is not None and view.version != self._version(view.base):
+                self._replay(tensor)
+            value: Value = tensor._data
+            if value not in self.known:
+                raise leaked(tensor)
+            return value
+        if tensor._view is not None and type(tensor._view.base._data) is not Value:
+            return self._view_value(tensor)
+        return self.cell(tensor).now
+
+    def _version(self, base: Tensor) -> int:
+        return base._version if type(base._data) is Value else self.cell(base).version
+
+    def _replay(self, tensor: Tensor) -> None:
+        view = tensor._view
+        assert view is not None
+        replay(tensor)
+        view.version = self._version(view.base)
+
+    def _view_value(self, tensor: Tensor) -> Value:
+        """A view, made before the trace, of concrete memory: its steps on the base's value now."""
+        view = tensor._view
+        assert view is not None
+        version = self.cell(view.base).version
+        cached = self.view_values.get(id(tensor))
+        if cached is None or cached[0] != version:
+            out: Any = view.base
+            for prim, params in view.steps:
+                out = self.record(prim, (out,), params)
+            cached = self.view_values[id(tensor)] = (version, out._data, tensor)
+        return cached[1]
+
+    def cell(self, tensor: Tensor) -> Cell:
+        """The cell for the memory of a concrete tensor."""
+        owner = tensor._base if tensor._base is not None else tensor
+        found = self.cells.get(id(owner))
+        if found is not None:
+            return found
+        memory = memory_of(owner)
+        for other in self.by_memory.get(memory, ()):
+            if same_memory(owner, other.tensor):
+                self.cells[id(owner)] = other
+                self.keep.append(owner)
+                return other
+        kind = array_type(owner._data)
+        argument = self.arguments.get(id(owner))
+        entry = Value(kind, "")
+        found = self.cells[id(owner)] = Cell(owner, entry, argument)
+        for other in self.by_memory.get(memory, ()):
+            self.shared.append((found, other))
+        self.by_memory.setdefault(memory, []).append(found)
+        self.known.add(entry)
+        if owner._rg:
+            self.connected.add(entry)
+            self.leaf_of[entry] = owner
+        return found
+
+    # -- equations ----------------------------------------------------------------------------
+
+    def record(self, prim: Primitive, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """Append an equation; the result is a symbol."""
+        grad_on = state.is_grad_enabled()
+        dtype = next((x.dtype for x in reversed(inputs) if isinstance(x, Tensor)), None)
+        atoms: list[Atom] = []
+        for x in inputs:
+            if isinstance(x, Tensor):
+                value = self.value_of(x)
+                if grad_on and not x._rg and value in self.connected:
+                    value = self._stop(value)
+                atoms.append(value)
+            elif isinstance(x, Literal):
+                atoms.append(x)
+            elif type(x) is HostScalar:
+                assert dtype is not None
+                atoms.append(Literal(x.value, dtype, x.expr))
+            else:
+                assert dtype is not None, f"{prim.name}: no tensor operand to type {x!r}"
+                atoms.append(Literal(x, dtype))
+        outs = self.emit(prim, tuple(atoms), params)
+        needs = grad_on and prim.differentiable and any(isinstance(x, Tensor) and x._rg for x in inputs)
+        tensors = tuple(wrap(value) for value in outs)
+        if needs:
+            mask = tuple(isinstance(x, Tensor) and x._rg for x in inputs)
+            plan = plan_for(prim, mask)
+            if plan.rules:
+                for out in tensors:
+                    if out.dtype.is_floating_point:
+                        out._rg, out._node = True, SymbolicNode(prim)
+                self._note_saves(prim, plan, inputs, outs, tensors)
+        return tensors if prim.multiple else tensors[0]
+
+    def emit(self, prim: Primitive, atoms: tuple[Atom, ...], params: dict[str, Any], phase: str = "") -> Any:
+        """Append an equation over values, with the user's line and variable name."""
+        frame = user_frame()
+        loc = user_location() if frame is not None else None
+        name = assigned_name(frame)
+        if not phase:
+            phase = UPDATE if self.updating and not state.is_grad_enabled() else FORWARD
+        outs = self.builder.emit(prim, atoms, params, loc=loc, phase=phase, hints=(name,) if name else ())
+        self.known.update(outs)
+        if prim is not stop_gradient and any(a in self.connected for a in atoms if isinstance(a, Value)):
+            self.connected.update(outs)
+        return outs
+
+    def _stop(self, value: Value) -> Value:
+        stopped = self.stopped.get(value)
+        if stopped is None:
+            (stopped,) = self.emit(stop_gradient, (value,), {})
+            stopped.hint = value.hint
+            self.stopped[value] = stopped
+        return stopped
+
+    def _note_saves(self, prim: Primitive, plan: Any, inputs: Any, outs: Any, tensors: Any) -> None:
+        """Remember what eager would save, so that a later change in place is the same error."""
+        saved = []
+        for name in plan.saves:
+            if name == "out":
+                saved.append(tensors[0])
+            elif name in prim.names and not prim.variadic:
+                x = inputs[prim.names.index(name)]
+                if isinstance(x, Tensor):
+                    saved.append(x.owner)
+        if saved:
+            self.saves[outs[0]] = (state.tick(), saved)
+
+    # -- in-place changes ---------------------------------------------------------------------
+
+    def assign(self, target: Tensor, value: Tensor) -> None:
+        """`target` holds `value` from here on; a write through a view becomes a write of its base."""
+        view = target._view
+        if view is not None:
+            base = view.base
+            new_base = write_chain(base, value, view.steps)
+            self.assign(base, new_base)
+            if value._rg and state.is_grad_enabled():
+                target._rg, target._node = True, value._node
+            return
+        owner = target._base
+        if owner is not None and type(target._data) is Value or (owner is not None and same_memory(target, owner)):
+            self.assign(owner, value)  # type: ignore[arg-type]
+            return
+        new = self.value_of(value)
+        if type(target._data) is Value:
+            target._data = new
+            target._version += 1
+            target._modified = state.tick()
+            if state.is_grad_enabled():
+                target._rg, target._node = value._rg, value._node
+            return
+        if value._rg and state.is_grad_enabled():
+            self.refuse("a tensor from outside was given a value that requires grad, in place")
+        cell = self.cell(target)
+        if new in self.connected and not target._rg and not value._rg:
+            new = self._stop(new) if state.is_grad_enabled() else new
+        if new is cell.entry or target._rg:
+            new = self._fresh(new)
+        cell.now = new
+        cell.version += 1
+        cell.modified = state.tick()
+        if target._rg:
+            self.connected.add(new)
+            self.leaf_of[new] = target
+
+    def _fresh(self, value: Value) -> Value:
+        """A Value of its own for a leaf's new content, so that no path leads back through it."""
+        (made,) = self.emit(stop_gradient, (value,), {})
+        return made  # type: ignore[no-any-return]
+
+    # -- .grad --------------------------------------------------------------------------------
+
+    def read_grad(self, tensor: Tensor) -> Tensor | None:
+        """`tensor.grad` inside the trace."""
+        if type(tensor._data) is Value:
+            return tensor._grad  # type: ignore[no-any-return]
+        slot = self.grads.get(id(tensor))
+        if slot is None:
+            with state.eagerly():
+                before = tensor.grad
+            slot = self.grads[id(tensor)] = GradSlot(tensor, before, True)
+        return slot.now
+
+    def write_grad(self, tensor: Tensor, value: Tensor | None) -> None:
+        """`tensor.grad = value` inside the trace."""
+        if type(tensor._data) is Value:
+            tensor._grad = value
+            return
+        slot = self.grads.get(id(tensor))
+        if slot is None:
+            slot = self.grads[id(tensor)] = GradSlot(tensor, None, False)
+        slot.now = value
+        slot.written = True
+
+    # -- backward -----------------------------------------------------------------------------
+
+    def backward(self, roots: list[Tensor], grads: list[Tensor], *, create_graph: bool, inputs: Any) -> None:
+        """`loss.backward()`: one `gradients` equation, then accumulation into `.grad` as eager does."""
+        from symgrad.ops.autograd import accumulate
+
+        found = self.gradients(roots, grads, inputs, create_graph=create_graph, free=not create_graph)
+        self.updating = True
+        leaves = {t: g for t, g in found.items() if t._node is None}
+        if any(type(t._data) is not Value and t._node is not None for t in found):
+            raise TraceError("backward() runs on into a graph recorded outside the traced function",
+                             hint="detach() the argument, or call backward() outside")  # fmt: skip
+        for tensor, g in found.items():
+            if t_is_retained(tensor, self.retained):
+                tensor._grad = g if tensor._grad is None else tensor._grad + g
+        accumulate(leaves, create_graph)
+
+    def gradients(
+        self, roots: list[Tensor], grads: list[Tensor], inputs: Any, *, create_graph: bool, free: bool = False
+    ) -> dict[Tensor, Tensor]:
+        """Cotangents of the leaves under `roots` (or of `inputs`) as symbols."""
+        values = [self.value_of(r) for r in roots]
+        reached, path = self._reach(values)
+        self._check_saved(path)
+        wanted: dict[Value, Tensor] = {}
+        if inputs is not None:
+            wanted.update({self.value_of(t): t for t in inputs if self.value_of(t) in reached})
+        else:
+            wanted.update({v: t for v, t in self.leaf_of.items() if v in reached})
+            wanted.update({self.value_of(t): t for t in self.retained if self.value_of(t) in reached})
+        for value in values:
+            if value in self.leaf_of and value not in wanted and inputs is None:
+                wanted[value] = self.leaf_of[value]
+        hooked = {v: hooks for v, hooks in self.hooks.items() if v in reached and hooks}
+        targets = list(dict.fromkeys([*wanted, *hooked]))
+        if not targets:
+            return {}
+        stops = tuple(v in self.leaf_of for v in targets)
+        hooks = tuple((targets.index(v), tuple(h.values())) for v, h in hooked.items())
+        atoms = (*values, *[self.value_of(g) for g in grads], *targets)
+        before = set(self.connected)
+        outs = self.emit(gradients_p, atoms, dict(roots=len(roots), stops=stops, hooks=hooks), BACKWARD)
+        if not create_graph:
+            self.connected = before
+        if free:
+            self.freed |= path
+        found: dict[Tensor, Tensor] = {}
+        for value, out in zip(targets, outs):
+            if value in wanted:
+                g = wrap(out)
+                if create_graph:
+                    g._rg, g._node = True, SymbolicNode(gradients_p)
+                tensor = wanted[value]
+                out.hint = "g"
+                found[tensor] = found[tensor] + g if tensor in found else g
+        return found
+
+    def _reach(self, roots: list[Value]) -> tuple[set[Value], set[Eqn]]:
+        """Values a gradient of `roots` reaches, and the equations on the way."""
+        reached = set(roots)
+        path: set[Eqn] = set()
+        for eqn in reversed(self.builder.eqns):
+            if not reached.intersection(eqn.outputs) or eqn.prim is stop_gradient:
+                continue
+            if eqn.prim is gradients_p or eqn.prim.variadic:
+                positions = set(range(len(eqn.inputs)))
+            else:
+                positions = {p for ps, _, _ in eqn.prim.rules for p in ps}
+            ways = [a for i, a in enumerate(eqn.inputs)
+                    if i in positions and isinstance(a, Value) and a in self.connected]  # fmt: skip
+            if ways:
+                reached.update(ways)
+                path.add(eqn)
+        return reached, path
+
+    def _check_saved(self, path: set[Eqn]) -> None:
+        if self.freed & path:
+            from symgrad.errors import GradError
+
+            raise GradError(
+                "Trying to backward through the graph a second time (or directly access saved tensors "
+                "after they have already been freed).",
+                hint="specify retain_graph=True when calling .backward() the first time")
+        for eqn in path:
+            when, saved = self.saves.get(eqn.outputs[0], (0, ()))
+            for tensor in saved:
+                changed = tensor._modified if type(tensor._data) is Value else self.cell(tensor).modified
+                if changed > when:
+                    raise VersionError(
+                        "one of the variables needed for gradient computation has been modified by an "
+                        f"inplace operation: [{tensor.type_}], which {eqn.prim.name} ({eqn.loc}) saved",
+                        hint="change a copy instead, or do it after backward()")
+
+    # -- what else user code may do -----------------------------------------------------------
+
+    def detach(self, tensor: Tensor) -> Tensor:
+        """The same value outside the graph."""
+        from symgrad.tensor.views import detached
+
+        return detached(tensor)
+
+    def hooks_of(self, tensor: Tensor) -> dict[int, Any]:
+        """The hooks of a symbol's gradient."""
+        if type(tensor._data) is not Value:
+            self.refuse("registering a hook on a tensor from outside")
+        return self.hooks.setdefault(self.value_of(tensor), {})
+
+    def retain(self, tensor: Tensor) -> None:
+        """`retain_grad()` on a symbol."""
+        if type(tensor._data) is Value:
+            self.retained.append(tensor)
+
+    def concretize(self, tensor: Tensor, what: str) -> None:
+        """A Python value was asked of a tensor."""
+        raise concretization(what)
+
+    def refuse(self, what: str) -> None:
+        """Something a compiled program could not repeat."""
+        raise SideEffectError(f"while tracing: {what}", hint="do it outside the compiled function")
+
+    def note_requires_grad(self, tensor: Tensor) -> None:
+        """`requires_grad` is about to change."""
+        if type(tensor._data) is not Value:
+            self.refuse("requires_grad of a tensor from outside is changed")
+
+    def note_member(self, module: Any, name: str, value: Any) -> None:
+        """A module's parameter, buffer or submodule was read: a guard."""
+        self.members[id(module), name] = (module, name, value)
+
+    def note_setattr(self, module: Any, name: str, old: Any, new: Any) -> None:
+        """A module attribute is about to be set."""
+        if new is not old:
+            self.refuse(f"attribute {name!r} of {type(module).__name__} is assigned")
+
+    def assume(self, condition: str) -> None:
+        """The trace holds only while `condition` (over host names) does."""
+        self.conditions[condition] = None
+
+    def host(self, name: str, value: float, holder: Any, key: Any) -> HostScalar:
+        """A Python float read anew at each call from `holder[key]`."""
+        known = self.host_names.get((id(holder), key))
+        if known is None:
+            known, number = name, 1
+            while known in self.hosts:
+                number += 1
+                known = f"{name}{number}"
+            self.host_names[id(holder), key] = known
+            self.hosts[known] = (holder, key)
+        return HostScalar(value, known)
+
+    def on_abort(self, undo: Any) -> None:
+        """Call `undo()` if the trace fails."""
+        self.undo.append(undo)
+
+    def draw(self, prim: Primitive, generator: Any, counters: int, params: dict[str, Any]) -> Tensor:
+        """Random numbers from `generator`, at its offset plus what this trace drew before."""
+        from symgrad.dtypes import int64
+
+        entry = self.draws.get(id(generator))
+        if entry is None:
+            number = len(self.draws) or ""
+            entry = self.draws[id(generator)] = [generator, 0, f"seed{number}", f"offset{number}"]
+            self.hosts[entry[2]] = (generator, "seed")
+            self.hosts[entry[3]] = (generator, "offset")
+        ahead = f"({entry[3]} + {entry[1]})" if entry[1] else entry[3]
+        seed = Literal(signed(generator.seed), int64, entry[2])
+        offset = Literal(signed(generator.offset + entry[1]), int64, ahead)
+        entry[1] += counters
+        (out,) = self.emit(prim, (seed, offset), params)
+        return wrap(out)
+
+
+def signed(number: int) -> int:
+    """A 64-bit pattern as int64."""
+    number &= 0xFFFFFFFFFFFFFFFF
+    return number - (1 << 64) if number >> 63 else number
+
+
+def t_is_retained(tensor: Tensor, retained: list[Tensor]) -> bool:
+    """Whether `retain_grad()` was called on this symbol."""
+    return any(tensor is t for t in retained)
+
+
+__all__ = ["Capture", "Loc", "TraceError"]

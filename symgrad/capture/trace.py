@@ -1,0 +1,248 @@
+"""Run a user's function once with symbols and keep everything a compiled program must know.
+
+The trace is a transaction: concrete tensors, gradients, generators and Python objects are afterwards
+as they were, whether it succeeded or raised. Its `Traced` result says what to compute (`graph`), what
+to hand back, which state to write, and under which conditions all that holds.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from typing import Any, Callable
+
+import numpy as np
+
+from symgrad.capture.capture import Capture
+from symgrad.capture.cells import Cell, GradSlot
+from symgrad.capture.pytree import flatten, unflatten
+from symgrad.capture.reads import Read, Reads
+from symgrad.errors import RandomStateError, SideEffectError
+from symgrad.ir.dims import Dim
+from symgrad.ir.graph import Graph, Value
+from symgrad.tensor import state
+from symgrad.tensor.core import Tensor, wrap
+from symgrad.tensor.host import HostScalar
+
+
+@dataclass
+class Output:
+    """One leaf of what the function returned: how the compiled program gives it back."""
+
+    kind: str  # "value" (graph output `index`), "argument" (leaf `index`), "same", "view", "host", "static"
+    index: int = -1
+    item: Any = None
+    requires_grad: bool = False
+    freed: bool = False
+
+
+@dataclass
+class Traced:
+    """A function's meaning for one signature."""
+
+    graph: Graph
+    structure: Any
+    outputs: list[Output]
+    arguments: list[tuple[int, Value]]
+    cells: list[Cell]
+    grads: list[tuple[GradSlot, int]]
+    hosts: dict[str, tuple[Any, Any]]
+    dims: dict[str, tuple[int, int]]
+    conditions: tuple[str, ...]
+    reads: list[Read]
+    members: list[tuple[Any, str, Any]]
+    draws: list[tuple[Any, int]]
+    leaf_of: dict[Value, Tensor]
+    grad_reads: list[GradSlot] = field(default_factory=list)
+    differentiable: tuple[int, ...] = ()
+    lift: Any = None
+
+
+def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
+    """Capture `function(*args, **kwargs)`; raises a TraceError where it cannot be one static graph."""
+    leaves, structure = flatten((args, kwargs))
+    tensors: list[Tensor] = []
+    place: list[int] = []
+    for i, leaf in enumerate(leaves):
+        if isinstance(leaf, (Tensor, np.ndarray)):
+            tensors.append(leaf if isinstance(leaf, Tensor) else wrap(leaf))
+            place.append(i)
+    with state.eagerly():
+        capture = Capture(tensors, place)
+    names = _leaf_names(function, args, kwargs)
+    given = list(leaves)
+    for i, leaf in enumerate(leaves):
+        if type(leaf) is float:
+            given[i] = capture.host(names.get(i, f"arg{i}"), leaf, "argument", i)
+    call_args, call_kwargs = unflatten(structure, given)
+    dims = _tag_extents(capture, tensors, place, names)
+    reads = Reads()
+    old = state.enter_capture(capture)
+    try:
+        with reads:
+            result = function(*call_args, **call_kwargs)
+        traced = _finish(capture, reads, function, result, tensors, place)
+    except BaseException:
+        reads.random_consumed()
+        reads.side_effects()
+        for undo in reversed(capture.undo):
+            undo()
+        raise
+    finally:
+        state.enter_capture(old)
+    traced.dims = dims
+    return traced
+
+
+def _leaf_names(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[int, str]:
+    """Names of top-level arguments by leaf number."""
+    target = function.forward if hasattr(function, "forward") and not inspect.isfunction(function) else function
+    try:
+        bound = inspect.signature(target).bind(*args, **kwargs)
+    except (TypeError, ValueError):
+        return {}
+    names: dict[int, str] = {}
+    number = 0
+    labels: list[tuple[str, Any]] = []
+    for name, value in bound.arguments.items():
+        kind = bound.signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_POSITIONAL:
+            labels += [(f"{name}{k}", v) for k, v in enumerate(value)]
+        elif kind is inspect.Parameter.VAR_KEYWORD:
+            labels += list(value.items())
+        else:
+            labels.append((name, value))
+    by_id = {id(v): n for n, v in labels}
+    for value in (*args, *kwargs.values()):
+        count = len(flatten(value)[0])
+        base = by_id.get(id(value), "arg")
+        for k in range(count):
+            names[number + k] = base if count == 1 else f"{base}_{k}"
+        number += count
+    return names
+
+
+def _tag_extents(capture: Capture, tensors: list[Tensor], place: list[int], names: dict[int, str]) -> dict[str, tuple[int, int]]:
+    """Give argument types extents that know their origin; equal extents share a name."""
+    dims: dict[str, tuple[int, int]] = {}
+    by_extent: dict[int, Dim] = {}
+    for number, tensor in enumerate(tensors):
+        cell = capture.cell(tensor)
+        if cell.argument != place[number]:
+            continue
+        shape = []
+        for axis, extent in enumerate(cell.entry.type.shape):
+            if extent > 1:
+                if extent not in by_extent:
+                    name = f"n{len(dims)}"
+                    dims[name] = (place[number], axis)
+                    by_extent[extent] = Dim(extent, name)
+                extent = by_extent[extent]
+            shape.append(extent)
+        cell.entry.type = cell.entry.type.with_shape(tuple(shape))
+        cell.entry.hint = names.get(place[number], f"arg{number}")
+    return dims
+
+
+def _finish(
+    capture: Capture, reads: Reads, function: Any, result: Any, tensors: list[Tensor], place: list[int]
+) -> Traced:
+    if reads.random_consumed():
+        raise RandomStateError(
+            "Python's or NumPy's global random state was consumed while tracing; its draw would be "
+            "frozen into the graph", loc=reads.random_loc,
+            hint="draw with symgrad's own generator, or pass the number as an argument")
+    changed = reads.side_effects()
+    if changed:
+        raise SideEffectError(
+            f"the traced function changed {changed[0].text!r}, which the compiled program would not",
+            loc=changed[0].loc, hint="return the value and change the object outside")
+    _name_cells(capture, reads)
+    leaves, structure = flatten(result)
+    values: list[Any] = []
+    outputs = [_output(capture, leaf, values) for leaf in leaves]
+    for slot in capture.grads.values():
+        slot.argument = capture.arguments.get(id(slot.tensor))
+    grads: list[tuple[GradSlot, int]] = []
+    for slot in capture.grads.values():
+        if not slot.written or slot.now is slot.before and slot.read_first:
+            continue
+        index = -1
+        if slot.now is not None and type(slot.now._data) is Value:
+            index = len(values)
+            values.append(capture.value_of(slot.now))
+        grads.append((slot, index))
+    for one, other in capture.shared:
+        if one.written or other.written:
+            raise SideEffectError("two tensors share memory in part and one of them is written",
+                                  hint="clone() one of them")  # fmt: skip
+    cells = list({id(c): c for c in capture.cells.values()}.values())
+    arguments = [(c.argument, c.entry) for c in cells if c.argument is not None and not c.written]
+    arguments.sort(key=lambda pair: pair[0])
+    state_cells = [c for c in cells if c.argument is None or c.written]
+    graph = Graph(
+        getattr(function, "__name__", type(function).__name__.lower()),
+        tuple(v for _, v in arguments), tuple(capture.builder.eqns), tuple(values),
+        tuple(c.entry for c in state_cells), tuple(capture.hosts),
+        tuple((c.entry, c.now) for c in state_cells if c.written and c.now is not c.entry),
+    )  # fmt: skip
+    traced = Traced(
+        graph, structure, outputs, arguments, state_cells, grads, dict(capture.hosts), {},
+        tuple(capture.conditions), list(reads.found.values()), list(capture.members.values()),
+        [(entry[0], entry[1]) for entry in capture.draws.values()], dict(capture.leaf_of),
+        [s for s in capture.grads.values() if s.read_first],
+        tuple(i for i, o in enumerate(outputs) if o.requires_grad and not o.freed),
+    )  # fmt: skip
+
+    def lift(tensor: Tensor) -> Value:
+        """A concrete tensor that a hook or custom backward brings in becomes one more cell."""
+        with state.eagerly():
+            cell = capture.cell(tensor)
+        if cell not in traced.cells and cell.argument is None:
+            traced.cells.append(cell)
+        return cell.entry
+
+    traced.lift = lift
+    return traced
+
+
+def _output(capture: Capture, leaf: Any, values: list[Any]) -> Output:
+    if type(leaf) is HostScalar:
+        return Output("host", item=leaf.expr)
+    if not isinstance(leaf, Tensor):
+        return Output("static", item=leaf)
+    if id(leaf) in capture.arguments:
+        return Output("argument", capture.arguments[id(leaf)])
+    if type(leaf._data) is not Value:
+        return Output("same", item=leaf)
+    view = leaf._view
+    base = view.base if view is not None else leaf._base
+    if base is not None and type(base._data) is not Value:
+        return Output("view", item=(base, view.steps if view is not None else ()))
+    value = capture.value_of(leaf)
+    freed = False
+    if leaf._rg:
+        _, path = capture._reach([value])
+        freed = bool(path & capture.freed)
+    values.append(value)
+    return Output("value", len(values) - 1, None, leaf._rg, freed)
+
+
+def _name_cells(capture: Capture, reads: Reads) -> None:
+    """Hints for cells: module member paths, else the variable they were read from."""
+    prefix: dict[int, str] = {}
+    for module, name, value in capture.members.values():
+        path = f"{prefix.get(id(module), '')}{name}"
+        if not isinstance(value, Tensor):
+            prefix[id(value)] = path + "_"
+        elif id(value) in capture.cells:
+            capture.cells[id(value)].entry.hint = capture.cells[id(value)].entry.hint or path
+    for read in reads.found.values():
+        value = read.current()
+        if isinstance(value, Tensor) and id(value) in capture.cells:
+            cell = capture.cells[id(value)]
+            cell.entry.hint = cell.entry.hint or read.text.rpartition(".")[2]
+    for cell in capture.cells.values():
+        cell.entry.hint = cell.entry.hint or "state"
+        if cell.written:
+            cell.now.hint = f"{cell.entry.hint}_new"

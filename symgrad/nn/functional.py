@@ -1,0 +1,69 @@
+"""Layers and losses as plain functions, written in public tensor operations."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from symgrad.ops import functional as ops
+from symgrad.ops.functional import sigmoid, tanh
+from symgrad.tensor.core import Tensor
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """input weight^T + bias.
+
+    Shapes: input [..., in], weight [out, in] or [in], bias [out] -> [..., out]
+    """
+    out = ops.matmul(input, ops.t(weight) if weight.ndim == 2 else weight)
+    return out if bias is None else out + bias  # type: ignore[operator, no-any-return]
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """max(input, 0), elementwise."""
+    if inplace:
+        return input.relu_()  # type: ignore[attr-defined, no-any-return]
+    return ops.relu(input)  # type: ignore[no-any-return]
+
+
+def reduced(losses: Tensor, reduction: str) -> Tensor:
+    """Elementwise losses as they are, or their mean or sum."""
+    if reduction == "mean":
+        return ops.mean(losses)
+    if reduction == "sum":
+        return ops.sum(losses)
+    if reduction == "none":
+        return losses
+    raise ValueError(f"{reduction} is not a valid value for reduction")
+
+
+def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    """Squared differences of `input` and `target`, reduced."""
+    _warn_broadcast(input, target)
+    return reduced(ops.square(_difference(input, target)), reduction)
+
+
+def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
+    """Absolute differences of `input` and `target`, reduced."""
+    _warn_broadcast(input, target)
+    return reduced(ops.abs(_difference(input, target)), reduction)
+
+
+def _difference(input: Tensor, target: Tensor) -> Any:
+    return input - target  # type: ignore[operator]
+
+
+def _warn_broadcast(input: Tensor, target: Tensor) -> None:
+    if input.shape != target.shape:
+        warnings.warn(
+            f"Using a target size ({target.shape}) that is different to the input size "
+            f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
+            "Please ensure they have the same size.", UserWarning, stacklevel=3)  # fmt: skip
+
+
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Dimensions start_dim … end_dim made one."""
+    return ops.flatten(input, start_dim, end_dim)
+
+
+__all__ = ["flatten", "l1_loss", "linear", "mse_loss", "relu", "sigmoid", "tanh"]

@@ -1,0 +1,381 @@
+"""Module: a callable that owns parameters, buffers and other modules, found by name.
+
+What is assigned to an attribute is registered by its kind. Every structural change moves the epoch
+on, so that compiled programs look again; inside a trace reads and writes are reported to the capture.
+Saving and loading are in `state_dict.py`, the printed form in `describe.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Iterator
+
+from symgrad.nn.describe import module_repr
+from symgrad.nn.state_dict import load_state_dict, state_dict
+from symgrad.nn.parameter import Buffer, Parameter
+from symgrad.ops.autograd import RemovableHandle
+from symgrad.tensor import state
+from symgrad.tensor.core import Tensor
+
+MISSING: Any = object()
+"""Stands for "no such attribute" where a capture is told of a change."""
+
+_REGISTRIES = ("_parameters", "_buffers", "_modules")
+
+
+class Module:
+    """Base of all models and layers: assign parts in `__init__`, say what they do in `forward`."""
+
+    training: bool
+
+    def __init__(self) -> None:
+        put = object.__setattr__
+        put(self, "training", True)
+        for name in (*_REGISTRIES, "_forward_pre_hooks", "_forward_hooks"):
+            put(self, name, {})
+        put(self, "_non_persistent_buffers_set", set())
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the output; override."""
+        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._forward_pre_hooks or self._forward_hooks:
+            return self._call_with_hooks(args, kwargs)
+        return self.forward(*args, **kwargs)
+
+    def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        for hook, with_kwargs in list(self._forward_pre_hooks.values()):
+            if with_kwargs:
+                changed = hook(self, args, kwargs)
+                if changed is not None:
+                    args, kwargs = changed
+            elif (changed := hook(self, args)) is not None:
+                args = changed if isinstance(changed, tuple) else (changed,)
+        out = self.forward(*args, **kwargs)
+        for hook, with_kwargs in list(self._forward_hooks.values()):
+            changed = hook(self, args, kwargs, out) if with_kwargs else hook(self, args, out)
+            out = out if changed is None else changed
+        return out
+
+    # -- attributes ---------------------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Any:
+        own = self.__dict__
+        for registry in _REGISTRIES:
+            if registry in own and name in own[registry]:
+                value = own[registry][name]
+                if state.captures and (active := state.capture()) is not None:
+                    active.note_member(self, name, value)
+                return value
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        own = self.__dict__
+        if state.captures and (active := state.capture()) is not None:
+            active.note_setattr(self, name, self._current(name), value)
+        target = self._registry_for(name, value)
+        for registry in _REGISTRIES:
+            if registry != target and registry in own:
+                own[registry].pop(name, None)
+        if target is None:
+            object.__setattr__(self, name, value)
+        else:
+            own.pop(name, None)
+            own[target][name] = value
+            if isinstance(value, Buffer) and not value.persistent:
+                self._non_persistent_buffers_set.add(name)
+        state.bump_epoch()
+
+    def __delattr__(self, name: str) -> None:
+        if state.captures and (active := state.capture()) is not None:
+            active.note_setattr(self, name, self._current(name), MISSING)
+        own = self.__dict__
+        for registry in _REGISTRIES:
+            if registry in own and name in own[registry]:
+                del own[registry][name]
+                self._non_persistent_buffers_set.discard(name)
+                break
+        else:
+            object.__delattr__(self, name)
+        state.bump_epoch()
+
+    def __dir__(self) -> list[str]:
+        own = self.__dict__
+        return sorted({*super().__dir__(), *(n for r in _REGISTRIES for n in own.get(r, ()))})
+
+    def _current(self, name: str) -> Any:
+        """The attribute's present value, or MISSING, without reporting a read."""
+        own = self.__dict__
+        for registry in _REGISTRIES:
+            if registry in own and name in own[registry]:
+                return own[registry][name]
+        return own.get(name, MISSING)
+
+    def _registry_for(self, name: str, value: Any) -> str | None:
+        """The registry `self.name = value` goes to, None for a plain attribute."""
+        own = self.__dict__
+        for registry, kind, word in (("_parameters", Parameter, "parameters"), ("_modules", Module, "module")):
+            if isinstance(value, kind):
+                if registry not in own:
+                    raise AttributeError(f"cannot assign {word} before Module.__init__() call")
+                return registry
+        if isinstance(value, Buffer):
+            return "_buffers"
+        if value is None or isinstance(value, Tensor):
+            if name in own.get("_buffers", ()):
+                return "_buffers"
+            if value is None:
+                return next((r for r in ("_parameters", "_modules") if name in own.get(r, ())), None)
+        if name in own.get("_parameters", ()):
+            raise TypeError(f"cannot assign '{_type(value)}' as parameter '{name}' (torch.nn.Parameter or None expected)")
+        if name in own.get("_modules", ()):
+            raise TypeError(f"cannot assign '{_type(value)}' as child module '{name}' (torch.nn.Module or None expected)")
+        if name in own.get("_buffers", ()):
+            raise TypeError(f"cannot assign '{_type(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)")
+        return None
+
+    # -- registering --------------------------------------------------------------------------
+
+    def _register(self, registry: str, word: str, name: str, value: Any) -> None:
+        if registry not in self.__dict__:
+            raise AttributeError(f"cannot assign {word} before Module.__init__() call")
+        if not isinstance(name, str):
+            raise TypeError(f"{word} name should be a string. Got {_type(name)}")
+        if "." in name:
+            raise KeyError(f'{word} name can\'t contain ".", got: {name}' if word == "module" else f'{word} name can\'t contain "."')
+        if name == "":
+            raise KeyError(f'{word} name can\'t be empty string ""')
+        if hasattr(self, name) and name not in self.__dict__[registry]:
+            raise KeyError(f"attribute '{name}' already exists")
+        if state.captures and (active := state.capture()) is not None:
+            active.note_setattr(self, name, self._current(name), value)
+        self.__dict__[registry][name] = value
+        state.bump_epoch()
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Add a parameter (None keeps the name for one that is absent)."""
+        if param is not None and not isinstance(param, Parameter):
+            raise TypeError(f"cannot assign '{_type(param)}' object to parameter '{name}' (torch.nn.Parameter or None required)")
+        self._register("_parameters", "parameter", name, param)
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a tensor that is state but not learned; `persistent` ones are saved."""
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(f"cannot assign '{_type(tensor)}' object to buffer '{name}' (torch Tensor or None required)")
+        self._register("_buffers", "buffer", name, tensor)
+        change = self._non_persistent_buffers_set
+        change.discard(name) if persistent else change.add(name)
+
+    def add_module(self, name: str, module: "Module | None") -> None:
+        """Add a child module under `name`."""
+        if module is not None and not isinstance(module, Module):
+            raise TypeError(f"{_type(module)} is not a Module subclass")
+        self._register("_modules", "module", name, module)
+
+    register_module = add_module
+
+    def register_forward_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
+                              with_kwargs: bool = False) -> RemovableHandle:  # fmt: skip
+        """Call `hook(module, args, output)` after forward; what it returns replaces the output."""
+        return _add_hook(self._forward_hooks, hook, prepend, with_kwargs)
+
+    def register_forward_pre_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
+                                  with_kwargs: bool = False) -> RemovableHandle:  # fmt: skip
+        """Call `hook(module, args)` before forward; what it returns replaces the arguments."""
+        return _add_hook(self._forward_pre_hooks, hook, prepend, with_kwargs)
+
+    # -- walking ------------------------------------------------------------------------------
+
+    def named_children(self) -> Iterator[tuple[str, "Module"]]:
+        """Direct children with their names, each module once."""
+        seen = set()
+        for name, module in self._modules.items():
+            if module is not None and module not in seen:
+                seen.add(module)
+                yield name, module
+
+    def children(self) -> Iterator["Module"]:
+        """Direct children, each once."""
+        return (module for _, module in self.named_children())
+
+    def named_modules(self, memo: set[Any] | None = None, prefix: str = "",
+                      remove_duplicate: bool = True) -> Iterator[tuple[str, "Module"]]:  # fmt: skip
+        """This module and all below it, with dotted names."""
+        memo = set() if memo is None else memo
+        if self in memo:
+            return
+        if remove_duplicate:
+            memo.add(self)
+        yield prefix, self
+        for name, module in self._modules.items():
+            if module is not None:
+                yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
+
+    def modules(self) -> Iterator["Module"]:
+        """This module and all below it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def _named_members(self, registry: str, prefix: str, recurse: bool,
+                       remove_duplicate: bool) -> Iterator[tuple[str, Any]]:  # fmt: skip
+        active = state.capture()
+        seen = set()
+        modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
+        for where, module in modules:
+            for name, value in module.__dict__[registry].items():
+                if active is not None:
+                    active.note_member(module, name, value)
+                if value is None or value in seen:
+                    continue
+                if remove_duplicate:
+                    seen.add(value)
+                yield (f"{where}.{name}" if where else name), value
+
+    def named_parameters(self, prefix: str = "", recurse: bool = True,
+                         remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:  # fmt: skip
+        """Parameters of this module and all below it, with dotted names, shared ones once."""
+        return self._named_members("_parameters", prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """Parameters of this module and all below it, shared ones once."""
+        return (value for _, value in self.named_parameters(recurse=recurse))
+
+    def named_buffers(self, prefix: str = "", recurse: bool = True,
+                      remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:  # fmt: skip
+        """Buffers of this module and all below it, with dotted names."""
+        return self._named_members("_buffers", prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """Buffers of this module and all below it."""
+        return (value for _, value in self.named_buffers(recurse=recurse))
+
+    def get_submodule(self, target: str) -> "Module":
+        """The module at a dotted name; "" is this one."""
+        found: Module = self
+        for part in target.split(".") if target else ():
+            if not hasattr(found, part):
+                raise AttributeError(f"{type(found).__name__} has no attribute `{part}`")
+            found = getattr(found, part)
+            if not isinstance(found, Module):
+                raise AttributeError(f"`{part}` is not an nn.Module")
+        return found
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at a dotted name."""
+        path, _, name = target.rpartition(".")
+        owner = self.get_submodule(path)
+        if not hasattr(owner, name):
+            raise AttributeError(f"{type(owner).__name__} has no attribute `{name}`")
+        found = getattr(owner, name)
+        if not isinstance(found, Parameter):
+            raise AttributeError(f"`{name}` is not an nn.Parameter")
+        return found
+
+    # -- changing all at once -----------------------------------------------------------------
+
+    def apply(self, fn: Callable[["Module"], None]) -> "Module":
+        """Call `fn` on every module below and then on this one."""
+        for module in self.children():
+            module.apply(fn)
+        fn(self)
+        return self
+
+    def train(self, mode: bool = True) -> "Module":
+        """Set training mode here and below."""
+        if not isinstance(mode, bool):
+            raise ValueError("training mode is expected to be boolean")
+        self.training = mode
+        for module in self.children():
+            module.train(mode)
+        return self
+
+    def eval(self) -> "Module":
+        """Leave training mode here and below."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> "Module":
+        """Make every parameter (not) require grad."""
+        for param in self.parameters():
+            param.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drop the gradient of every parameter, or set it to zero."""
+        for param in self.parameters():
+            clear_grad(param, set_to_none)
+
+    def to(self, *args: Any, **kwargs: Any) -> "Module":
+        """Convert parameters and floating buffers in place of themselves; returns the module."""
+        return self._convert(lambda tensor: tensor.to(*args, **kwargs))
+
+    def _convert(self, change: Callable[[Any], Tensor]) -> "Module":
+        with state.no_grad():
+            for tensor in [*self.parameters(), *self.buffers()]:
+                new = change(tensor)
+                if not tensor.dtype.is_floating_point and new.dtype is not tensor.dtype:
+                    new = new.to(tensor.dtype)  # type: ignore[attr-defined]
+                if new is not tensor:
+                    tensor.data = new
+                    if tensor.grad is not None:
+                        tensor.grad.data = change(tensor.grad)
+        return self
+
+    def float(self) -> "Module":
+        """Floating parameters and buffers as float32."""
+        return self._convert(lambda tensor: tensor.float())
+
+    def double(self) -> "Module":
+        """Floating parameters and buffers as float64."""
+        return self._convert(lambda tensor: tensor.double())
+
+    def half(self) -> "Module":
+        """Floating parameters and buffers as float16."""
+        return self._convert(lambda tensor: tensor.half())
+
+    def cpu(self) -> "Module":
+        """Everything in main memory."""
+        return self._convert(lambda tensor: tensor.cpu())
+
+    def cuda(self) -> "Module":
+        """Everything on the GPU."""
+        return self._convert(lambda tensor: tensor.cuda())
+
+    # -- the rest -----------------------------------------------------------------------------
+
+    state_dict = state_dict
+    load_state_dict = load_state_dict
+    __repr__ = module_repr
+
+    def extra_repr(self) -> str:
+        """What stands between the parentheses of `repr`; override."""
+        return ""
+
+    def _get_name(self) -> str:
+        return type(self).__name__
+
+
+def clear_grad(param: Tensor, set_to_none: bool) -> None:
+    """Drop one gradient (without reading it, so that a trace need not know it was there), or zero it."""
+    if set_to_none:
+        param.grad = None
+    elif param.grad is not None:
+        with state.no_grad():
+            if param.grad._node is not None:
+                param.grad.detach_()  # type: ignore[attr-defined]
+            else:
+                param.grad.requires_grad_(False)
+            param.grad.zero_()  # type: ignore[attr-defined]
+
+
+def _type(value: Any) -> str:
+    return "torch.FloatTensor" if isinstance(value, Tensor) else type(value).__name__
+
+
+def _add_hook(hooks: dict[int, Any], hook: Callable[..., Any], prepend: bool, with_kwargs: bool) -> RemovableHandle:
+    handle = RemovableHandle(hooks)
+    before = dict(hooks)
+    if prepend:
+        hooks.clear()
+    hooks[handle.id] = (hook, with_kwargs)
+    hooks.update(before)
+    state.bump_epoch()
+    return handle

@@ -1,0 +1,104 @@
+"""Constants and views made simple: what can be known or skipped without arithmetic on data.
+
+Requires: no aliases. Guarantees: no elementwise equation reads a `full` it could read as a literal,
+no equation has only literals as inputs, chains of views are one view, views that change nothing are
+gone. Literals computed by the host are never looked at.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symgrad.ir.builder import Rewriter, rewrite
+from symgrad.ir.graph import Atom, Eqn, Graph, Literal, Value
+from symgrad.ir.primitive import Reduce, Scalar, View
+from symgrad.ops import elementwise as ew
+from symgrad.ops import shape as sh
+from symgrad.ops.creation import full_p, iota
+
+
+def fold(graph: Graph) -> Graph:
+    """The graph with constants folded and views composed."""
+    makers: dict[Value, Eqn] = {}
+
+    def splat(atom: Atom) -> Literal | None:
+        """The literal that every element of `atom` is, if known."""
+        if isinstance(atom, Literal):
+            return atom
+        eqn = makers.get(atom)
+        if eqn is not None and eqn.prim is full_p:
+            return Literal(eqn.params["value"], atom.type.dtype)
+        return None
+
+    def visit(eqn: Eqn, rewriter: Rewriter) -> tuple[Atom, ...] | None:
+        made = len(rewriter.eqns)
+        result = _visit(eqn, rewriter, splat, makers)
+        for fresh in rewriter.eqns[made:] if result is not None else (eqn,):
+            for out in fresh.outputs:
+                makers[out] = fresh
+        return result
+
+    return rewrite(graph, visit)
+
+
+def _visit(eqn: Eqn, rewriter: Rewriter, splat: Any, makers: dict[Value, Eqn]) -> tuple[Atom, ...] | None:
+    lower = eqn.prim.lower
+    if isinstance(lower, View):
+        return _view(eqn, rewriter, splat, makers)
+    if isinstance(lower, Reduce) and eqn.params["axis"] == ():
+        return eqn.inputs
+    if eqn.prim is ew.cast and eqn.inputs[0].type.dtype is eqn.params["dtype"]:
+        return eqn.inputs
+    if not isinstance(lower, Scalar) or eqn.prim in (full_p, iota):
+        return None
+    known = [splat(a) for a in eqn.inputs]
+    if all(k is not None and k.expr is None for k in known):
+        value = eqn.prim.evaluate(*(k.type.dtype.np.type(k.value) for k in known), **eqn.params)
+        return _constant(eqn, rewriter, eqn.out.type.dtype.np.type(value).item())
+    if not any(isinstance(a, Value) and k is not None for a, k in zip(eqn.inputs, known)):
+        return None
+    inputs = tuple(
+        k if k is not None and _shape_without(eqn, i) == eqn.out.type.shape else a
+        for i, (a, k) in enumerate(zip(eqn.inputs, known))
+    )
+    if all(a is b for a, b in zip(inputs, eqn.inputs)):
+        return None
+    return rewriter.emit_like(eqn, eqn.prim, inputs, **eqn.params)
+
+
+def _shape_without(eqn: Eqn, position: int) -> tuple[int, ...]:
+    """The broadcast shape of the other, non-literal operands."""
+    from symgrad.ir.types import broadcast_shapes
+
+    return broadcast_shapes(*(a.type.shape for i, a in enumerate(eqn.inputs) if i != position))
+
+
+def _constant(eqn: Eqn, rewriter: Rewriter, value: Any) -> tuple[Atom, ...]:
+    if eqn.out.type.shape == ():
+        return (Literal(value, eqn.out.type.dtype),)
+    return rewriter.emit_like(eqn, full_p, (), shape=eqn.out.type.shape, dtype=eqn.out.type.dtype,
+                              value=value, device=eqn.out.type.device)  # fmt: skip
+
+
+def _view(eqn: Eqn, rewriter: Rewriter, splat: Any, makers: dict[Value, Eqn]) -> tuple[Atom, ...] | None:
+    (source,) = eqn.inputs
+    known = splat(source)
+    if known is not None and known.expr is None:
+        return _constant(eqn, rewriter, known.value)
+    if isinstance(source, Literal):
+        return None
+    below = makers.get(source)
+    if eqn.prim in (sh.reshape, sh.expand) and eqn.params["shape"] == source.type.shape:
+        return eqn.inputs
+    if eqn.prim is sh.permute and eqn.params["dims"] == tuple(range(len(eqn.params["dims"]))):
+        return eqn.inputs
+    if eqn.prim is sh.slice_ and all(i == slice(None) for i in eqn.params["index"]):
+        return eqn.inputs
+    if below is None or below.prim is not eqn.prim:
+        return None
+    if eqn.prim in (sh.reshape, sh.expand):
+        return rewriter.emit_like(eqn, eqn.prim, below.inputs, shape=eqn.params["shape"])
+    if eqn.prim is sh.permute:
+        inner = below.params["dims"]
+        return rewriter.emit_like(eqn, eqn.prim, below.inputs, dims=tuple(inner[d] for d in eqn.params["dims"]))
+    return None

@@ -1,6 +1,8 @@
 """symgrad: trace a PyTorch-style training step once, compile forward and backward to readable Python."""
 
 from symgrad import autograd, nn, optim
+from symgrad.compiler import Compiled, compile
+from symgrad.compiler import trace_graph as trace
 from symgrad.dtypes import (
     float16, float32, float64, get_default_dtype, int8, int16, int32, int64, set_default_dtype, uint8,
 )  # fmt: skip

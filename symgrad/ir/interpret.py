@@ -36,8 +36,13 @@ def interpret(
 
 
 def literal_value(literal: Literal, hosts: Mapping[str, Any]) -> Any:
-    """A literal's NumPy scalar; one with an expression is computed from `hosts` where they are given."""
-    value = literal.value
-    if literal.expr is not None and hosts:
-        value = eval(literal.expr, {"__builtins__": {}, "abs": abs}, dict(hosts))
+    """A literal's NumPy scalar; `hosts` gives host expressions (by their text) other values."""
+    value = hosts.get(literal.expr, literal.value) if literal.expr is not None else literal.value
     return literal.type.dtype.np.type(value)
+
+
+def host_expressions(graph: Graph) -> list[Literal]:
+    """The distinct literals the host computes at each call, in order of first use."""
+    atoms = [a for eqn in graph.eqns for a in eqn.inputs] + list(graph.results())
+    found = {a.key: a for a in atoms if isinstance(a, Literal) and a.expr is not None}
+    return list(found.values())

@@ -7,7 +7,7 @@ Saving and loading are in `state_dict.py`, the printed form in `describe.py`.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterable, Iterator
 
 from symgrad.nn.describe import module_repr
 from symgrad.nn.state_dict import load_state_dict, state_dict
@@ -300,8 +300,7 @@ class Module:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop the gradient of every parameter, or set it to zero."""
-        for param in self.parameters():
-            clear_grad(param, set_to_none)
+        clear_grads(self.parameters(), set_to_none)
 
     def to(self, *args: Any, **kwargs: Any) -> "Module":
         """Convert parameters and floating buffers in place of themselves; returns the module."""
@@ -353,17 +352,21 @@ class Module:
         return type(self).__name__
 
 
-def clear_grad(param: Tensor, set_to_none: bool) -> None:
-    """Drop one gradient (without reading it, so that a trace need not know it was there), or zero it."""
+def clear_grads(params: Iterable[Tensor], set_to_none: bool) -> None:
+    """Drop gradients (without reading them, so that a trace need not know they were there), or zero them."""
     if set_to_none:
-        param.grad = None
-    elif param.grad is not None:
-        with state.no_grad():
-            if param.grad._node is not None:
-                param.grad.detach_()  # type: ignore[attr-defined]
-            else:
-                param.grad.requires_grad_(False)
-            param.grad.zero_()  # type: ignore[attr-defined]
+        for param in params:
+            param.grad = None
+        return
+    with state.no_grad():
+        for param in params:
+            grad: Any = param.grad
+            if grad is not None:
+                if grad._node is not None:
+                    grad.detach_()
+                elif grad._rg:
+                    grad.requires_grad_(False)
+                grad.zero_()
 
 
 def _type(value: Any) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from symgrad.ops.registry import BOOL, elementwise, primitive
+from symgrad.ops.registry import BOOL, elementwise, elementwise_strides, primitive
 from symgrad.ir.primitive import Alias, Scalar
 from symgrad.ir.types import TensorType
 
@@ -26,7 +26,7 @@ def _ipow(np: Any, x: Any, n: int) -> Any:
         return np.ones_like(x)
     half = x if n in (1, 3) else _ipow(np, x, n // 2)
     if n == 1:
-        return x
+        return x.copy(order="K") if hasattr(x, "copy") else x
     return half * half * x if n % 2 else half * half
 
 
@@ -125,7 +125,7 @@ power = elementwise(
     "power", "x y", scalar="pow(x, y)", array="power",
     grad=dict(
         x=lambda g, x, y: g * _where(y == 0, 0, y * x ** (y - 1)),
-        y=lambda g, x, y, out: g * _where((x == 0) & (y >= 0), 0, out * x.log()),
+        y=lambda g, x, y, out: g * _where((y >= 0) & (x == 0), 0, out * _tensor(x, y).log()),
     ),
     doc="x to the power y, elementwise.", gradient="dx = g y x^(y-1), dy = g x^y log(x)",
     source="DLMF 4.2",
@@ -150,7 +150,7 @@ where = elementwise(
 
 
 def _cast_type(x: TensorType, dtype: Any) -> TensorType:
-    return x.with_dtype(dtype)
+    return TensorType(x.shape, dtype, elementwise_strides(x.shape, (x,)), x.device)
 
 
 cast = primitive(
@@ -159,7 +159,7 @@ cast = primitive(
     doc="Conversion to another dtype; float to int truncates.", gradient="dx = g in x's dtype",
 )
 stop_gradient = primitive(
-    "stop_gradient", "x", infer=lambda x: x, array="x", lower=Alias(), grad=dict(x=None),
+    "stop_gradient", "x", infer=lambda x: x, array="(x)", lower=Alias(), grad=dict(x=None),
     doc="The same values, through which no gradient flows.", gradient="none",
 )  # fmt: skip
 
@@ -168,6 +168,13 @@ def _where(cond: Any, a: Any, b: Any) -> Any:
     from symgrad.ops.functional import where
 
     return where(cond, a, b)
+
+
+def _tensor(x: Any, like: Any) -> Any:
+    """x as a tensor, where it may be a Python number beside the tensor `like`."""
+    from symgrad.ops.creation import ones_like
+
+    return x if hasattr(x, "log") else ones_like(like) * x
 
 
 def _share(wins: Any, ties: Any, g: Any) -> Any:

@@ -30,12 +30,9 @@ def twin(name: str, function: Callable[..., Any], ufunc: Any = None) -> Callable
     """The in-place method for `function`."""
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if ufunc is not None and not state.captures and len(args) == 1 and not kwargs:
-            other = args[0]
-            if not (state.is_grad_enabled() and (self._rg or (isinstance(other, Tensor) and other._rg))):
-                done = _direct(self, other, ufunc)
-                if done:
-                    return self
+        if ufunc is not None and not state.captures and len(args) == 1 and not kwargs \
+                and _direct(self, args[0], ufunc):  # fmt: skip
+            return self
         check_writable(self)
         return store(self, function(self, *args, **kwargs), name)
 
@@ -44,19 +41,32 @@ def twin(name: str, function: Callable[..., Any], ufunc: Any = None) -> Callable
     return method
 
 
-def _direct(target: Tensor, other: Any, ufunc: Any) -> bool:
-    """Apply `ufunc` straight into memory; False where promotion or shape needs the general way."""
+def _direct(target: Tensor, other: Any, ufunc: Any, alpha: Any = 1) -> bool:
+    """Apply `ufunc` straight into memory; False where recording, promotion or shape needs the general way."""
     data = target._data
-    y = other._data if isinstance(other, Tensor) else other
-    if not isinstance(data, np.ndarray) or data.dtype.kind != "f" or not data.flags.writeable:
+    if type(data) is not np.ndarray or data.dtype.kind != "f" or not data.flags.writeable:
         return False
-    if isinstance(other, Tensor):
-        if y.dtype is not data.dtype or (y.shape != data.shape and y.ndim):
+    if type(other) is float or type(other) is int:
+        y: Any = other
+    elif isinstance(other, Tensor):
+        y = other._data
+        if type(y) is not np.ndarray or y.dtype is not data.dtype or (y.shape != data.shape and y.ndim):
             return False
-    elif type(y) is not float and type(y) is not int:
+        if other._rg and state.is_grad_enabled():
+            return False
+    else:
         return False
-    ufunc(data, y, out=data)
-    mark_modified(target)
+    if target._rg and state.is_grad_enabled():
+        return False
+    kind = type(alpha)
+    if kind is not int and kind is not float:
+        return False
+    ufunc(data, y if alpha == 1 else y * alpha, out=data)
+    owner = target._base
+    if owner is None:
+        owner = target
+    owner._version += 1
+    owner._modified = state.tick()
     return True
 
 
@@ -73,6 +83,12 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
 
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Overwrite every element with `value`."""
+    data = self._data
+    if type(value) in (int, float) and not state.captures and isinstance(data, np.ndarray) \
+            and data.flags.writeable and not (self._rg and state.is_grad_enabled()):  # fmt: skip
+        data.fill(value)
+        mark_modified(self)
+        return self
     return copy_(self, value if isinstance(value, Tensor) or F.is_scalar(value) else float(value))
 
 
@@ -83,12 +99,16 @@ def zero_(self: Tensor) -> Tensor:
 
 def add_(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
     """self += alpha * other, in place."""
+    if not state.captures and _direct(self, other, np.add, alpha):
+        return self
     scaled = other if type(alpha) in (int, float) and alpha == 1 else other * alpha
     return _add_(self, scaled)
 
 
 def sub_(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
     """self -= alpha * other, in place."""
+    if not state.captures and _direct(self, other, np.subtract, alpha):
+        return self
     scaled = other if type(alpha) in (int, float) and alpha == 1 else other * alpha
     return _sub_(self, scaled)
 

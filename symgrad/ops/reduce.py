@@ -10,11 +10,15 @@ from typing import Any
 
 from symgrad.ir.primitive import Reduce
 from symgrad.ir.types import TensorType
-from symgrad.ops.registry import primitive
+from symgrad.ops.registry import elementwise_strides, primitive
 
 
 def _infer_reduce(x: TensorType, axis: tuple[int, ...]) -> TensorType:
-    return x.with_shape(tuple(e for i, e in enumerate(x.shape) if i not in axis))
+    shape = tuple(e for i, e in enumerate(x.shape) if i not in axis)
+    if x.strides is None:
+        return x.with_shape(shape)
+    kept = x.with_shape(shape, tuple(s for i, s in enumerate(x.strides) if i not in axis))
+    return x.with_shape(shape, elementwise_strides(shape, (kept,)))
 
 
 def _sum(np: Any, x: Any, axis: Any) -> Any:

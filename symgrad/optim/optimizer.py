@@ -13,7 +13,7 @@ from copy import deepcopy
 from typing import Any, Callable, Iterable, Iterator
 
 from symgrad import dtypes
-from symgrad.nn.module import clear_grad
+from symgrad.nn.module import clear_grads
 from symgrad.ops.creation import zeros, zeros_like
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
@@ -176,9 +176,7 @@ class Optimizer:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop the gradient of every parameter, or set it to zero."""
-        for group in self.param_groups:
-            for param in group["params"]:
-                clear_grad(param, set_to_none)
+        clear_grads(self._parameters(), set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Move every parameter that has a gradient; `closure` computes the loss anew and returns it."""

@@ -15,6 +15,7 @@ from symgrad.ir.primitive import Reduce, Scalar, View
 from symgrad.ops import elementwise as ew
 from symgrad.ops import shape as sh
 from symgrad.ops.creation import full_p, iota
+from symgrad.ir.types import broadcast_shapes
 
 
 def fold(graph: Graph) -> Graph:
@@ -55,22 +56,30 @@ def _visit(eqn: Eqn, rewriter: Rewriter, splat: Any, makers: dict[Value, Eqn]) -
     if all(k is not None and k.expr is None for k in known):
         value = eqn.prim.evaluate(*(k.type.dtype.np.type(k.value) for k in known), **eqn.params)
         return _constant(eqn, rewriter, eqn.out.type.dtype.np.type(value).item())
-    if not any(isinstance(a, Value) and k is not None for a, k in zip(eqn.inputs, known)):
-        return None
-    inputs = tuple(
-        k if k is not None and _shape_without(eqn, i) == eqn.out.type.shape else a
-        for i, (a, k) in enumerate(zip(eqn.inputs, known))
-    )
+    inputs = list(eqn.inputs)
+    for i, literal in enumerate(known):
+        if literal is None:
+            plain = _unexpanded(inputs[i], makers)
+        else:
+            plain = literal
+        if plain is not inputs[i]:
+            trial = [*inputs[:i], plain, *inputs[i + 1 :]]
+            if broadcast_shapes(*(a.type.shape for a in trial)) == eqn.out.type.shape:
+                inputs = trial
     if all(a is b for a, b in zip(inputs, eqn.inputs)):
         return None
-    return rewriter.emit_like(eqn, eqn.prim, inputs, **eqn.params)
+    return rewriter.emit_like(eqn, eqn.prim, tuple(inputs), **eqn.params)
 
 
-def _shape_without(eqn: Eqn, position: int) -> tuple[int, ...]:
-    """The broadcast shape of the other, non-literal operands."""
-    from symgrad.ir.types import broadcast_shapes
-
-    return broadcast_shapes(*(a.type.shape for i, a in enumerate(eqn.inputs) if i != position))
+def _unexpanded(atom: Atom, makers: dict[Value, Eqn]) -> Atom:
+    """What `atom` repeats: elementwise equations broadcast by themselves."""
+    while isinstance(atom, Value) and atom in makers:
+        eqn = makers[atom]
+        added = eqn.prim is sh.reshape and eqn.inputs[0].type.shape == ()
+        if eqn.prim is not sh.expand and not added:
+            break
+        atom = eqn.inputs[0]
+    return atom
 
 
 def _constant(eqn: Eqn, rewriter: Rewriter, value: Any) -> tuple[Atom, ...]:

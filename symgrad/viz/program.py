@@ -73,6 +73,10 @@ class _Picture:
         self.leave()
         self.trace_origins()
         self.place(dot)
+        if self.upward and UPDATE in self.phases:
+            last = [e for e in self.graph.eqns if e.phase == FORWARD][-1]
+            for node in self.sources[UPDATE]:
+                self.edges.append((self.id(last), node, dict(style="invis", minlen="2", weight="0")))
         for tail, head, attributes in self.edges:
             dot.edge(tail, head, **attributes)
         return dot
@@ -106,12 +110,12 @@ class _Picture:
             elif maker.phase == FORWARD and eqn.phase == BACKWARD:
                 self.residual(atom, maker, eqn)
             else:
-                self.edges.append((self.id(maker), self.id(eqn), dict(color=PHASES[maker.phase][1])))
+                self.flow(self.source(self.name(atom), f"{self.name(atom)}: {atom.type}", eqn.phase, "grad"), self.id(eqn), eqn.phase, color=PHASES[maker.phase][1])
 
     def residual(self, value: Value, maker: Eqn, eqn: Eqn) -> None:
         tip = f"{self.name(value)}: {value.type}, {value.type.nbytes} bytes kept for backward"
         self.edges.append((self.id(maker), self.id(eqn), dict(
-            color=PHASES[FORWARD][1], penwidth="1.6", constraint="false", tooltip=tip,
+            color=PHASES[FORWARD][1], penwidth="1.6", minlen="0", tooltip=tip,
             **{"class": "residual"})))  # fmt: skip
 
     def outside(self, value: Value, phase: str) -> str:
@@ -170,8 +174,8 @@ class _Picture:
 
     def draw_source(self, dot, node, line):
         kind = node.split("_")[0]
-        shape = dict(cell="cylinder", input="box", host="box")[kind]
-        dot.node(node, line, shape=shape, fillcolor=CELL if kind == "cell" else INPUT, style="filled,rounded,dashed" if kind == "host" else "filled,rounded" if kind=="input" else "filled", color=LINE)
+        shape = dict(cell="cylinder", input="box", host="box", grad="box")[kind]
+        dot.node(node, line, shape=shape, fillcolor=CELL if kind == "cell" else INPUT, style="filled,rounded,dashed" if kind == "host" else "filled,rounded" if kind in ("input","grad") else "filled", color=PHASES[BACKWARD][1] if kind == "grad" else LINE)
 
     def label(self, eqn: Eqn) -> str:
         args = [self.name(a) if isinstance(a, Value) else a.expr or f"{a.value!r}" for a in eqn.inputs]

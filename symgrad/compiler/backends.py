@@ -1,0 +1,102 @@
+"""Choosing a backend and turning a program's graphs into loaded, callable entries.
+
+Every backend gives the same thing: an `Entry` is a function of flat positional arguments described by
+`params`. `reference` interprets the graph, equation by equation; the others emit a module.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Callable
+
+import numpy as np
+
+from symgrad.config import BACKENDS
+from symgrad.errors import BackendError
+from symgrad.ir.graph import Eqn, Graph
+from symgrad.ir.interpret import host_expressions, interpret
+
+if TYPE_CHECKING:
+    from symgrad.compiler.program import Program
+
+_warned = False
+
+
+@dataclass(frozen=True)
+class Param:
+    """One positional argument of an entry: an input, cell, host, out, or ws (workspace)."""
+
+    kind: str
+    index: int
+    expr: str = ""
+    dtype: Any = None
+    size: int = 0
+
+
+@dataclass
+class Entry:
+    """A callable part of a program."""
+
+    function: Callable[..., Any]
+    params: tuple[Param, ...]
+
+
+@dataclass
+class Executable:
+    """Entries by name, the source they came from, and what was fused."""
+
+    source: str
+    entries: dict[str, Entry]
+    schedules: dict[str, Any] = field(default_factory=dict)
+    kernels: list[tuple[str, tuple[Eqn, ...]]] = field(default_factory=list)
+    module: Any = None
+
+
+def resolve_backend(name: str) -> str:
+    """The backend that `name` ('auto' included) means on this machine."""
+    global _warned
+    if name not in (*BACKENDS, "reference"):
+        raise BackendError(f"unknown backend {name!r}", hint=f"one of {', '.join(BACKENDS)}")
+    if name != "auto":
+        return name
+    if importlib.util.find_spec("numba") is not None:
+        return "numba"
+    if not _warned:
+        _warned = True
+        warnings.warn("numba cannot be imported; backend='auto' is 'numpy'", stacklevel=4)
+    return "numpy"
+
+
+def build(program: "Program") -> Executable:
+    """Emit, store, load."""
+    if program.backend == "reference":
+        return Executable("", {name: reference_entry(graph) for name, graph in program.parts.items()})
+    from symgrad.compiler.emitted import build_emitted
+
+    return build_emitted(program)
+
+
+def reference_entry(graph: Graph) -> Entry:
+    """An entry that interprets `graph`."""
+    hosts = host_expressions(graph)
+    counts = (len(graph.inputs), len(graph.cells), len(hosts))
+    params = [Param("input", i) for i in range(counts[0])]
+    params += [Param("cell", i) for i in range(counts[1])]
+    params += [Param("host", i, h.expr or "", h.type.dtype) for i, h in enumerate(hosts)]
+    params += [Param("out", i) for i in range(len(graph.outputs))]
+    place = {cell: i for i, cell in enumerate(graph.cells)}
+
+    def run(*given: Any) -> None:
+        inputs, given = given[: counts[0]], given[counts[0] :]
+        cells, given = given[: counts[1]], given[counts[1] :]
+        values = {h.expr or "": v for h, v in zip(hosts, given)}
+        with np.errstate(all="ignore"):
+            outs, effects = interpret(graph, inputs, cells, values)
+        for target, value in zip(given[counts[2] :], outs):
+            target[...] = value
+        for (cell, _), value in zip(graph.effects, effects):
+            cells[place[cell]][...] = value
+
+    return Entry(run, tuple(params))

@@ -1,0 +1,190 @@
+"""`sg.compile`: a function or module that traces itself once per signature and then runs emitted code."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from typing import Any, Callable
+
+import numpy as np
+
+from symgrad import dtypes
+from symgrad.capture.pytree import flatten
+from symgrad.capture.trace import trace
+from symgrad.compiler.backends import resolve_backend
+from symgrad.compiler.program import Program
+from symgrad.compiler.variant import Variant, step_lock
+from symgrad.config import config
+from symgrad.errors import RetraceError, TraceError
+from symgrad.ir.graph import Graph
+from symgrad.passes.differentiate import differentiate
+from symgrad.tensor import state
+from symgrad.tensor.core import Tensor
+
+
+class RetraceWarning(UserWarning):
+    """A compiled function had to be traced again; the message says why."""
+
+
+class EagerFallbackWarning(UserWarning):
+    """A function that cannot be one static graph runs eagerly; the message says why."""
+
+
+class Compiled:
+    """A callable that runs compiled; `program(*args)` shows what it runs, `explain()` how it went."""
+
+    def __init__(self, function: Callable[..., Any], backend: str, fullgraph: bool, exact: bool,
+                 max_variants: int, on_retrace: str):  # fmt: skip
+        functools.update_wrapper(self, function, updated=())
+        self.function = function
+        self.backend = backend
+        self.fullgraph = fullgraph
+        self.exact = exact
+        self.max_variants = max_variants
+        self.on_retrace = on_retrace
+        self.variants: dict[Any, list[Variant]] = {}
+        self.eager: dict[Any, str] = {}
+        self.misses: list[str] = []
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if state.captures and state.local.capture is not None:
+            return self.function(*args, **kwargs)
+        leaves, structure = flatten((args, kwargs))
+        key = signature(leaves, structure)
+        if key in self.eager:
+            return self.function(*args, **kwargs)
+        for variant in self.variants.get(key, ()):
+            if variant.miss(leaves) is None:
+                return variant.run(leaves)
+        return self._first(key, leaves, args, kwargs)
+
+    def _first(self, key: Any, leaves: list[Any], args: Any, kwargs: Any) -> Any:
+        """Trace for a signature (or state) not met before, then run."""
+        with step_lock:
+            self._note_retrace(key, leaves)
+            try:
+                variant = Variant(self._program(args, kwargs))
+            except TraceError as error:
+                if self.fullgraph:
+                    raise
+                self.eager[key] = str(error)
+                warnings.warn(
+                    f"{self.__name__} cannot be captured and runs eagerly from now on: {error}",
+                    EagerFallbackWarning, stacklevel=3)
+                return self.function(*args, **kwargs)
+            known = self.variants.setdefault(key, [])
+            known.insert(0, variant)
+            self._evict()
+            variant.epoch = state.epoch[0]
+            return variant.run(leaves)
+
+    def _note_retrace(self, key: Any, leaves: list[Any]) -> None:
+        known = self.variants.get(key)
+        if known:
+            reason = known[0].miss(leaves) or "unknown"
+        elif self.variants:
+            reason = f"new signature {describe(key)}"
+        else:
+            return
+        self.misses.append(reason)
+        if self.on_retrace == "error":
+            raise RetraceError(f"{self.__name__} would be traced again: {reason}")
+        if self.on_retrace == "warn" and len(self.misses) >= self.max_variants // 2:
+            warnings.warn(f"{self.__name__} is traced for the {len(self.misses) + 1}th time: {reason}",
+                          RetraceWarning, stacklevel=4)  # fmt: skip
+
+    def _evict(self) -> None:
+        while sum(map(len, self.variants.values())) > self.max_variants:
+            key, known = next(iter(self.variants.items()))
+            known.pop()
+            if not known:
+                del self.variants[key]
+
+    def _program(self, args: Any, kwargs: Any) -> Program:
+        return Program(trace(self.function, args, kwargs), resolve_backend(self.backend), self.exact)
+
+    def program(self, *args: Any, **kwargs: Any) -> Program:
+        """What would run for these arguments, without running it."""
+        return self._program(args, kwargs)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        return functools.partial(self, instance)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "function" or name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.function, name)
+
+
+def signature(leaves: list[Any], structure: Any) -> Any:
+    """What selects a variant before its guards are asked."""
+    parts: list[Any] = [structure, state.is_grad_enabled(), dtypes.get_default_dtype()]
+    memory: dict[int, int] = {}
+    for i, leaf in enumerate(leaves):
+        if isinstance(leaf, Tensor):
+            data = leaf._data
+            base = data.base if isinstance(data, np.ndarray) and data.base is not None else data
+            parts.append((leaf.type_, leaf._rg, leaf._node is None, memory.setdefault(id(base), i)))
+        elif isinstance(leaf, np.ndarray):
+            parts.append((leaf.shape, leaf.dtype, leaf.strides))
+        elif type(leaf) is float:
+            parts.append(float)
+        elif isinstance(leaf, (bool, int, str, bytes, type(None))):
+            parts.append((type(leaf), leaf))
+        else:
+            parts.append(_Identity(leaf))
+    return tuple(parts)
+
+
+class _Identity:
+    """An object compared by identity, kept alive by the key that holds it."""
+
+    __slots__ = ("item",)
+
+    def __init__(self, item: Any):
+        self.item = item
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and other.item is self.item
+
+    def __hash__(self) -> int:
+        return id(self.item)
+
+
+def describe(key: Any) -> str:
+    """A signature in words."""
+    shown = [str(p[0]) if isinstance(p, tuple) and hasattr(p[0], "shape") else
+             repr(p[1]) if isinstance(p, tuple) else "float" for p in key[3:]]  # fmt: skip
+    return f"({', '.join(shown)})"
+
+
+def compile(
+    function: Any = None,
+    *,
+    backend: str = "",
+    fullgraph: bool = False,
+    exact: bool = False,
+    max_variants: int = 16,
+    on_retrace: str = "warn",
+) -> Any:
+    """Compile a function of tensors, a whole training step, or an `nn.Module`.
+
+    The first call with a signature traces the function once; later calls run emitted code. What
+    cannot be traced runs eagerly after one warning, or raises under `fullgraph=True`. `exact=True`
+    keeps every bit of the eager result (backend numpy). Usable as `@compile` and `@compile(...)`.
+    """
+    if function is None:
+        return functools.partial(compile, backend=backend, fullgraph=fullgraph, exact=exact,
+                                 max_variants=max_variants, on_retrace=on_retrace)  # fmt: skip
+    if not callable(function):
+        raise TypeError(f"compile needs a function or a module, got {type(function).__name__}")
+    resolve_backend(backend or config.backend)
+    return Compiled(function, backend or config.backend, fullgraph, exact, max_variants, on_retrace)
+
+
+def trace_graph(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
+    """The graph of `function` for example arguments, backward expanded, nothing optimised."""
+    traced = trace(function, args, kwargs)
+    return differentiate(traced.graph, lift=traced.lift)

@@ -1,0 +1,92 @@
+"""When a compiled variant still applies, and if not, why not: a reason is returned, never raised.
+
+What can only change by a rebind the structural epoch sees (module members, requires_grad, hooks,
+optimizer groups) is looked at when the epoch moved. Globals, closures and plain attributes are looked
+at on every call.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symgrad.capture.reads import Read
+from symgrad.capture.trace import Traced
+from symgrad.ir.graph import Value
+from symgrad.tensor.core import Tensor, array_type
+
+
+class Guards:
+    """The conditions of one trace."""
+
+    def __init__(self, traced: Traced):
+        self.always = [r for r in traced.reads if not r.protected]
+        self.protected = [r for r in traced.reads if r.protected]
+        self.members = traced.members
+        self.grad_reads = [(s.tensor, s.argument, s.before) for s in traced.grad_reads]
+        self.cells = [
+            (c.tensor, _logical(c.entry), c.tensor._rg) for c in traced.cells if c.argument is None]
+        holders = {id(h): h for h, key in traced.hosts.values() if isinstance(h, dict)}
+        self.groups = [(h, {k: v for k, v in h.items() if not isinstance(v, float)}) for h in holders.values()]
+        self.conditions = [(text, compile(text, "<condition>", "eval")) for text in traced.conditions]
+
+    def changed_always(self) -> str | None:
+        """Why a read outside the epoch's sight invalidates the trace."""
+        for read in self.always:
+            if read.changed():
+                return _rebound(read)
+        return None
+
+    def changed_grads(self, leaves: list[Any]) -> str | None:
+        """Whether a `.grad` that the trace read is another one now."""
+        for tensor, argument, before in self.grad_reads:
+            now = (tensor if argument is None else leaves[argument])._grad
+            if now is not before and not (now is not None and before is not None and tensor.grad is before):
+                return f".grad of {_name(tensor)} is {'None' if now is None else 'another tensor'} now"
+        return None
+
+    def changed_structure(self) -> str | None:
+        """Why something the epoch covers invalidates the trace."""
+        for read in self.protected:
+            if read.changed():
+                return _rebound(read)
+        for module, name, value in self.members:
+            if getattr(module, name, None) is not value:
+                return f"{type(module).__name__}.{name} was rebound"
+        for tensor, kind, requires_grad in self.cells:
+            if tensor._rg != requires_grad:
+                return f"requires_grad of {_name(tensor)} is {tensor._rg} now"
+            if _array_logical(tensor) != kind:
+                return f"{_name(tensor)} has another shape or dtype now"
+        for group, fixed in self.groups:
+            for key, value in fixed.items():
+                now = group.get(key)
+                if now is not value and (isinstance(value, (list, dict)) or now != value):
+                    return f"optimizer option {key!r} is {now!r} now (was {value!r})"
+        return None
+
+    def failed_condition(self, hosts: dict[str, Any]) -> str | None:
+        """The first branch on a host scalar that would go another way now."""
+        for text, code in self.conditions:
+            if not eval(code, {"__builtins__": {}, "abs": abs}, hosts):
+                return f"the trace assumed {text}"
+        return None
+
+
+def _rebound(read: Read) -> str:
+    was, now = read.seen[1], read.current()
+    if read.seen[0] == "scalar":
+        return f"{read.text} is {now!r} now (was {was!r}), read at {read.loc}"
+    return f"{read.text} was rebound or changed, read at {read.loc}"
+
+
+def _logical(value: Value) -> tuple[Any, ...]:
+    return (tuple(int(e) for e in value.type.shape), value.type.dtype)
+
+
+def _array_logical(tensor: Tensor) -> tuple[Any, ...]:
+    kind = array_type(tensor._data)
+    return (tuple(kind.shape), kind.dtype)
+
+
+def _name(tensor: Tensor) -> str:
+    return f"a tensor {tensor.type_}"

@@ -1,0 +1,185 @@
+"""One compiled signature: binds arrays to the emitted entry, runs it, and leaves eager's state behind.
+
+Order of a call: resolve arrays and host numbers (nothing changed yet) → run the entry, which writes
+cells in place → commit: versions, `.grad`, generator offsets. A failure before the commit leaves all
+state as it was.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from symgrad.capture.pytree import unflatten
+from symgrad.capture.trace import Output
+from symgrad.compiler.backends import Entry
+from symgrad.compiler.guards import Guards
+from symgrad.compiler.pullback import attach_backward
+from symgrad.compiler.program import Program
+from symgrad.ir.graph import Graph, Value
+from symgrad.tensor import state
+from symgrad.tensor.core import Tensor, wrap
+from symgrad.tensor.tape import FREED, Node
+
+step_lock = threading.RLock()
+
+
+class Variant:
+    """A program bound to the state it reads and writes."""
+
+    def __init__(self, program: Program):
+        self.program = program
+        traced = program.traced
+        self.traced = traced
+        self.guards = Guards(traced)
+        self.epoch = -1
+        self.calls = 0
+        entry_name = "run" if program.split is None else "forward"
+        self.graph: Graph = program.parts[entry_name]
+        self.entry: Entry = program.executable.entries[entry_name]
+        self.sources: dict[Value, Any] = {value: leaf for leaf, value in traced.arguments}
+        for cell in traced.cells:
+            self.sources[cell.entry] = cell.argument if cell.argument is not None else cell.tensor
+        self.written = [c.argument if c.argument is not None else c.tensor for c in traced.cells if c.written]
+        self.shapes = [(tuple(int(e) for e in a.type.shape), a.type.dtype.np) for a in self.graph.outputs]
+        self.workspaces = [np.empty(p.size, p.dtype.np) for p in self.entry.params if p.kind == "ws"]
+        self.host_code = [compile(p.expr, "<host>", "eval") for p in self.entry.params if p.kind == "host"]
+        self.freed = [self._freed_node(i) for i in range(len(traced.outputs))]
+
+    # -- guards -------------------------------------------------------------------------------
+
+    def miss(self, leaves: list[Any]) -> str | None:
+        """Why this variant does not apply to these arguments now, or None."""
+        reason = self.guards.changed_always() or self.guards.changed_grads(leaves)
+        if reason is None and self.epoch != state.epoch[0]:
+            epoch = state.epoch[0]
+            reason = self.guards.changed_structure()
+            if reason is None:
+                self.epoch = epoch
+        if reason is None and self.guards.conditions:
+            reason = self.guards.failed_condition(self.host_values(leaves))
+        return reason
+
+    def host_values(self, leaves: list[Any]) -> dict[str, Any]:
+        """Host names and their values at this call."""
+        from symgrad.capture.capture import signed
+
+        values: dict[str, Any] = {}
+        for name, (holder, key) in self.traced.hosts.items():
+            if holder == "argument":
+                values[name] = leaves[key]
+            elif isinstance(holder, dict):
+                values[name] = holder[key]
+            else:
+                values[name] = signed(getattr(holder, key))
+        for name, (leaf, axis) in self.traced.dims.items():
+            values[name] = leaves[leaf].shape[axis]
+        return values
+
+    # -- running ------------------------------------------------------------------------------
+
+    def run(self, leaves: list[Any]) -> Any:
+        """One call."""
+        with step_lock:
+            arrays, copied = self._sources(leaves)
+            outs = [np.empty(shape, dtype) for shape, dtype in self.shapes]
+            hosts = self.host_values(leaves) if self.host_code else {}
+            given: list[Any] = []
+            host_code, workspaces = iter(self.host_code), iter(self.workspaces)
+            for param in self.entry.params:
+                if param.kind == "input":
+                    given.append(arrays[self.graph.inputs[param.index]])
+                elif param.kind == "cell":
+                    given.append(arrays[self.graph.cells[param.index]])
+                elif param.kind == "host":
+                    value = eval(next(host_code), {"__builtins__": {}, "abs": abs}, hosts)
+                    given.append(param.dtype.np.type(value))
+                elif param.kind == "out":
+                    given.append(outs[param.index])
+                else:
+                    given.append(next(workspaces))
+            self.entry.function(*given)
+            for original, copy in copied:
+                np.copyto(original, copy)
+            self._commit(leaves, outs)
+        self.calls += 1
+        return self._results(leaves, outs, arrays)
+
+    def _sources(self, leaves: list[Any]) -> tuple[dict[Value, Any], list[tuple[Any, Any]]]:
+        """The array of each input and cell; what is not contiguous is copied in (and back if written)."""
+        arrays: dict[Value, Any] = {}
+        copied = []
+        written = {id(w) for w in self.written if not isinstance(w, int)}
+        for value in self.graph.sources():
+            place = self.sources[value]
+            holder = leaves[place] if isinstance(place, int) else place
+            array = holder._data if isinstance(holder, Tensor) else holder
+            if not array.flags.c_contiguous or not array.flags.aligned or not array.flags.writeable:
+                copy = np.array(array, order="C")
+                if id(holder) in written or place in self.written:
+                    copied.append((array, copy))
+                array = copy
+            arrays[value] = array
+        return arrays, copied
+
+    def _commit(self, leaves: list[Any], outs: list[Any]) -> None:
+        for place in self.written:
+            holder = leaves[place] if isinstance(place, int) else place
+            if isinstance(holder, Tensor):
+                owner = holder.owner
+                owner._version += 1
+                owner._modified = state.tick()
+        for slot, index in self.traced.grads:
+            tensor = slot.tensor if slot.argument is None else leaves[slot.argument]
+            tensor._grad = wrap(outs[index]) if index >= 0 else slot.now
+        for generator, counters in self.traced.draws:
+            generator.advance(counters)
+
+    # -- results ------------------------------------------------------------------------------
+
+    def _results(self, leaves: list[Any], outs: list[Any], arrays: dict[Value, Any]) -> Any:
+        traced = self.traced
+        differentiable = state.is_grad_enabled() and self.program.split is not None
+        tensors = [wrap(array) for array in outs]
+        results: list[Any] = []
+        for number, output in enumerate(traced.outputs):
+            results.append(self._result(number, output, leaves, tensors))
+        if differentiable:
+            heads = [i for i in traced.differentiable]
+            attached = attach_backward(self, leaves, [results[i] for i in heads], outs, arrays)
+            for i, tensor in zip(heads, attached):
+                results[i] = tensor
+        return unflatten(traced.structure, results)
+
+    def _result(self, number: int, output: Output, leaves: list[Any], tensors: list[Tensor]) -> Any:
+        if output.kind == "value":
+            tensor = tensors[output.index]
+            if output.freed:
+                tensor._rg, tensor._node = True, self.freed[number]
+            return tensor
+        if output.kind == "argument":
+            return leaves[output.index]
+        if output.kind == "view":
+            base, steps = output.item
+            out = base if steps else base.detach()
+            for prim, params in steps:
+                from symgrad.tensor.views import bind_view
+
+                out = bind_view(prim, out, params)
+            return out
+        if output.kind == "host":
+            return eval(output.item, {"__builtins__": {}, "abs": abs}, self.host_values(leaves))
+        return output.item
+
+    def _freed_node(self, number: int) -> Any:
+        """The node of an output whose graph the step itself has consumed."""
+        output = self.traced.outputs[number]
+        if output.kind != "value" or not output.freed:
+            return None
+        shape, dtype = self.shapes[output.index]
+        maker = next((e for e in reversed(self.traced.graph.eqns)
+                      if self.traced.graph.outputs[output.index] in e.outputs), None)  # fmt: skip
+        node = Node(maker.prim if maker else None, {}, (), None, FREED, np.empty(shape, dtype))
+        return node

@@ -1,0 +1,252 @@
+"""Group equations into kernels: one pass over the graph, in order, each joining a step that exists.
+
+An equation may join the step at position q only if q is not before any step that makes its
+operands; it may join *the* step that makes one only if it reads that operand at its own index (or
+the operand is a scalar). Steps are never reordered, so the result cannot have a cycle, and each
+equation looks at two candidates, so the time is linear in the size of the graph.
+
+An equation that gives a cell its new value also waits for every reader of the old one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from symgrad.ir.access import Access, access, accesses, is_identity, is_scalar, space_key
+from symgrad.ir.extents import Poly
+from symgrad.ir.graph import UPDATE, Eqn, Graph, Value
+from symgrad.ir.primitive import Alias, ArrayCall, Gemm, Reduce, Scalar, View, Write
+from symgrad.ir.types import Shape
+from symgrad.passes.homes import assign_homes
+from symgrad.passes.layouts import make_multipliable
+from symgrad.passes.schedule import Call, Kernel, Nest, Schedule, Step
+
+PROLOGUE, EPILOGUE, REDUCED, STORED = "prologue", "epilogue", "reduced", "stored"
+Key = tuple[Poly, ...]
+
+
+def fuse(graph: Graph) -> Schedule:
+    """The schedule of `graph`: kernels, calls, and where every value that needs memory lives."""
+    graph, synthetic = make_multipliable(graph)
+    fuser = Fuser(graph)
+    for eqn in graph.eqns:
+        fuser.visit(eqn)
+    fuser.finish()
+    steps = tuple(step.freeze(i) for i, step in enumerate(fuser.steps))
+    return assign_homes(graph, steps, fuser.access, synthetic)
+
+
+@dataclass
+class OpenNest:
+    """A nest that still accepts equations."""
+
+    space: Shape
+    eqns: list[Eqn] = field(default_factory=list)
+
+
+@dataclass
+class OpenStep:
+    """A kernel that still accepts equations, or a call that does not.
+
+    `stage` says where in the kernel a value comes to be: in the prologue, in a nest (the nest
+    itself), as a reduction's result, stored in another shape, or in the epilogue.
+    """
+
+    reason: str
+    call: Eqn | None = None
+    prologue: list[Eqn] = field(default_factory=list)
+    nests: dict[Key, OpenNest] = field(default_factory=dict)
+    epilogue: list[Eqn] = field(default_factory=list)
+    stage: dict[Value, str | OpenNest] = field(default_factory=dict)
+
+    def freeze(self, number: int) -> Step:
+        """The finished step (its reads and writes come with the homes)."""
+        if self.call is not None:
+            return Call(f"c{number}_{self.call.prim.name}", self.call, reason=self.reason)
+        kernel = Kernel(
+            "", tuple(self.prologue),
+            tuple(Nest(n.space, tuple(n.eqns)) for n in self.nests.values()),
+            tuple(self.epilogue), reason=self.reason,
+        )  # fmt: skip
+        return Kernel(
+            f"k{number}_{kernel_label(kernel.eqns)}", kernel.prologue, kernel.nests, kernel.epilogue,
+            reason=self.reason,
+        )  # fmt: skip
+
+
+def kernel_label(eqns: tuple[Eqn, ...]) -> str:
+    """A short name from what is computed: the first few distinct primitives."""
+    quiet = ("cast", "clone", "contiguous", "view", "full")
+    names = list(dict.fromkeys(e.prim.name for e in eqns if e.prim.name not in quiet))
+    return "_".join(names[:4]) or "copy"
+
+
+class Fuser:
+    """The state of the walk: steps so far, and where each root was made."""
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self.access = accesses(graph)
+        self.steps: list[OpenStep] = []
+        self.made_at: dict[Value, int] = {}
+        self.last_read: dict[Value, int] = {}
+        self.newest: dict[Key, int] = {}
+        self.deferred: dict[Value, Eqn] = {}
+        self.updates: dict[Value, list[Value]] = {}
+        for cell, new in graph.effects:
+            root = access(new, self.access).root
+            if isinstance(root, Value):
+                self.updates.setdefault(root, []).append(cell)
+
+    def visit(self, eqn: Eqn) -> None:
+        """Place one equation; those without operands wait for their first reader."""
+        if all(self.access[value].root is not value for value in eqn.outputs):
+            return
+        if isinstance(eqn.prim.lower, (Gemm, ArrayCall)):
+            self.place_call(eqn)
+        elif not any(isinstance(a, Value) for a in eqn.inputs) and not is_scalar(eqn.out.type.shape):
+            self.deferred[eqn.out] = eqn
+        else:
+            self.place(eqn)
+
+    def finish(self) -> None:
+        """Place what is a result though nothing read it."""
+        for atom in self.graph.results():
+            root = access(atom, self.access).root
+            if root in self.deferred:
+                self.place(self.deferred.pop(root))  # type: ignore[arg-type]
+
+    # -- one equation ---------------------------------------------------------------------------
+
+    def operands(self, eqn: Eqn) -> list[Access]:
+        """How the equation sees each of its operands that is a value."""
+        seen = [access(a, self.access) for a in eqn.inputs]
+        return [a for a in seen if isinstance(a.root, Value)]
+
+    def place_call(self, eqn: Eqn) -> None:
+        for seen in self.operands(eqn):
+            if seen.root in self.deferred:
+                self.place(self.deferred.pop(seen.root))  # type: ignore[arg-type]
+        self.steps.append(OpenStep(f"{eqn.prim.name} is not a loop of ours", call=eqn))
+        self.settle(eqn, len(self.steps) - 1)
+
+    def place(self, eqn: Eqn) -> None:
+        space = iteration_space(eqn)
+        key = space_key(space)
+        inline = self.inlined(eqn, key)
+        operands = self.operands(eqn)
+        earliest = max((self.made_at[a.root] for a in operands if a.root in self.made_at), default=-1)  # type: ignore[index]
+        for cell in self.updates.get(eqn.outputs[0], ()):
+            earliest = max(earliest, self.last_read.get(cell, -1))
+        position, reason = self.choose(eqn, key, operands, earliest)
+        if position is None:
+            self.steps.append(OpenStep(reason))
+            position = len(self.steps) - 1
+        for waiting in inline:
+            self.add(waiting, key, space, position)
+        self.add(eqn, key, space, position)
+
+    def inlined(self, eqn: Eqn, key: Key) -> list[Eqn]:
+        """Deferred operands to compute beside `eqn`; those it sees otherwise get a place now."""
+        found = []
+        for seen in self.operands(eqn):
+            waiting = self.deferred.pop(seen.root, None)  # type: ignore[arg-type]
+            if waiting is None:
+                continue
+            writes_part = isinstance(eqn.prim.lower, Write) and seen is not self.operands(eqn)[0]
+            if is_identity(seen) and space_key(seen.shape) == key and not writes_part:
+                found.append(waiting)
+            else:
+                self.place(waiting)
+        return found
+
+    def choose(
+        self, eqn: Eqn, key: Key, operands: list[Access], earliest: int
+    ) -> tuple[int | None, str]:
+        """The step to join, or None and the reason for a new one."""
+        candidates = [earliest] if earliest >= 0 else []
+        if key:
+            candidates += [p for p in (self.newest.get(key, -1),) if p > earliest]
+        if not key or eqn.phase == UPDATE or earliest < 0:
+            candidates.append(len(self.steps) - 1)
+        reason = "first of its extents"
+        for position in dict.fromkeys(candidates):
+            if position >= max(earliest, 0):
+                reason = self.obstacle(self.steps[position], eqn, key, operands)
+                if not reason:
+                    return position, ""
+        return None, reason
+
+    def obstacle(self, step: OpenStep, eqn: Eqn, key: Key, operands: list[Access]) -> str:
+        """Why `eqn` cannot be computed in `step`; empty if it can."""
+        if step.call is not None:
+            return f"after {step.call.prim.name}"
+        for cell in self.updates.get(eqn.outputs[0], ()):
+            if key and any(self.reads_elsewhere(step, cell, nest_key) for nest_key in step.nests
+                           if nest_key != key):  # fmt: skip
+                return f"another loop still reads {cell.hint or 'the cell'}"
+        if not key:
+            return ""
+        nest = step.nests.get(key)
+        if nest is None and step.nests:
+            updating = eqn.phase == UPDATE and all(
+                e.phase == UPDATE for n in step.nests.values() for e in n.eqns)  # fmt: skip
+            if not updating:
+                return "other extents"
+        if nest is None and step.epilogue and not step.nests and self.depends_on(step, operands):
+            return "a scalar it needs is computed last"
+        for number, seen in enumerate(operands):
+            stage = step.stage.get(seen.root)  # type: ignore[arg-type]
+            if stage is None or stage == PROLOGUE:
+                continue
+            if stage is not nest:
+                return f"needs all of {seen.root.hint or 'a result'} first"  # type: ignore[union-attr]
+            if isinstance(eqn.prim.lower, Write) and number > 0:
+                return "a part is written at other indices"
+            if not (is_identity(seen) and space_key(seen.shape) == key):
+                return f"reads {seen.root.hint or 'a value'} at other indices"  # type: ignore[union-attr]
+        return ""
+
+    @staticmethod
+    def depends_on(step: OpenStep, operands: list[Access]) -> bool:
+        return any(step.stage.get(a.root) == EPILOGUE for a in operands)  # type: ignore[arg-type]
+
+    def reads_elsewhere(self, step: OpenStep, cell: Value, key: Key) -> bool:
+        """Whether the nest of `step` over `key` reads `cell`."""
+        return any(a.root is cell for e in step.nests[key].eqns for a in self.operands(e))
+
+    def add(self, eqn: Eqn, key: Key, space: Shape, position: int) -> None:
+        """Put `eqn` into the step at `position`."""
+        step = self.steps[position]
+        if key:
+            nest = step.nests.setdefault(key, OpenNest(space))
+            nest.eqns.append(eqn)
+            self.newest[key] = max(position, self.newest.get(key, -1))
+            stage: str | OpenNest = nest
+            if isinstance(eqn.prim.lower, Reduce):
+                stage = REDUCED
+            elif isinstance(eqn.prim.lower, View):
+                stage = STORED
+        else:
+            made = [step.stage.get(a.root) for a in self.operands(eqn)]  # type: ignore[arg-type]
+            stage = PROLOGUE if all(s in (None, PROLOGUE) for s in made) else EPILOGUE
+            (step.prologue if stage == PROLOGUE else step.epilogue).append(eqn)
+        for value in eqn.outputs:
+            step.stage[value] = stage
+        self.settle(eqn, position)
+
+    def settle(self, eqn: Eqn, position: int) -> None:
+        """Remember who made and who read what."""
+        for value in eqn.outputs:
+            self.made_at[value] = position
+        for seen in self.operands(eqn):
+            root = seen.root
+            self.last_read[root] = max(position, self.last_read.get(root, -1))  # type: ignore[index, arg-type]
+
+
+def iteration_space(eqn: Eqn) -> Shape:
+    """The shape an equation loops over: its operand's if it reduces or reorders, else its own."""
+    if isinstance(eqn.prim.lower, (Reduce, View)):
+        return eqn.inputs[0].type.shape
+    assert isinstance(eqn.prim.lower, (Scalar, Write)) or not isinstance(eqn.prim.lower, Alias)
+    return eqn.out.type.shape

@@ -1,0 +1,154 @@
+"""What fusion decides and memory planning completes: steps over values, and homes for values.
+
+A step is a `Kernel` (loops) or a `Call` (a matrix product, or an array form nothing fuses with).
+A kernel runs its 0-d prologue, then its nests, which do not depend on each other, then its 0-d
+epilogue, which may use what the nests reduced. A backend without barriers can therefore run the
+nests in any order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Iterator, Mapping
+
+from symgrad.dtypes import DType
+from symgrad.ir.access import Access
+from symgrad.ir.graph import Atom, Eqn, Graph, Literal, Value
+from symgrad.ir.types import Shape
+
+INPUT, CELL, OUT, TEMP = "input", "cell", "out", "temp"
+
+
+@dataclass(frozen=True)
+class Home:
+    """A place in memory: the i-th input, cell, output or workspace buffer."""
+
+    kind: str
+    index: int
+
+
+@dataclass(frozen=True, eq=False)
+class Copy:
+    """Move the elements of `source` into a home laid out as `like`."""
+
+    source: Atom
+    home: Home
+    like: Value
+
+
+@dataclass(frozen=True, eq=False)
+class Nest:
+    """Equations over one iteration space; `copies` write results that nothing computes here."""
+
+    space: Shape
+    eqns: tuple[Eqn, ...] = ()
+    copies: tuple[Copy, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """Fused loops. `reason` says why its first equation did not join an earlier step."""
+
+    name: str
+    prologue: tuple[Eqn, ...] = ()
+    nests: tuple[Nest, ...] = ()
+    epilogue: tuple[Eqn, ...] = ()
+    reads: tuple[Value, ...] = ()
+    writes: tuple[Value, ...] = ()
+    reason: str = ""
+
+    @property
+    def eqns(self) -> tuple[Eqn, ...]:
+        """All equations, in an order that computes them."""
+        return (*self.prologue, *(e for n in self.nests for e in n.eqns), *self.epilogue)
+
+    @property
+    def copies(self) -> tuple[Copy, ...]:
+        """All copies of all nests."""
+        return tuple(c for n in self.nests for c in n.copies)
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One equation done by a library or by its array form."""
+
+    name: str
+    eqn: Eqn
+    reads: tuple[Value, ...] = ()
+    writes: tuple[Value, ...] = ()
+    reason: str = ""
+
+    @property
+    def eqns(self) -> tuple[Eqn, ...]:
+        """The equation, as a kernel has them."""
+        return (self.eqn,)
+
+
+Step = Kernel | Call
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """Ordered steps over a graph; `homes[v]` are the places v is written to, the first read from.
+
+    Values without a home stay in registers. `synthetic` equations were added by fusion (a copy that
+    a matrix product needs); array backends pass over them.
+    """
+
+    graph: Graph
+    steps: tuple[Step, ...]
+    homes: Mapping[Value, tuple[Home, ...]]
+    temps: tuple[Value, ...]
+    access: Mapping[Value, Access]
+    synthetic: frozenset[Eqn] = frozenset()
+
+    def seen(self, atom: Atom) -> Access:
+        """The root of an atom and how it is seen."""
+        from symgrad.ir.access import own
+
+        return self.access[atom] if isinstance(atom, Value) else own(atom)
+
+    def hosts(self) -> dict[tuple[str, str], Literal]:
+        """Literals the host computes, by (expression, dtype name), in order of first use."""
+        found: dict[tuple[str, str], Literal] = {}
+        for literal in self.literals():
+            if literal.expr is not None:
+                found.setdefault((literal.expr, literal.type.dtype.name), literal)
+        return found
+
+    def literals(self) -> Iterator[Literal]:
+        """Every literal that steps or results read."""
+        for step in self.steps:
+            for eqn in step.eqns:
+                for atom in eqn.inputs:
+                    if isinstance(root := self.seen(atom).root, Literal):
+                        yield root
+            if isinstance(step, Kernel):
+                for copy in step.copies:
+                    if isinstance(root := self.seen(copy.source).root, Literal):
+                        yield root
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where a workspace buffer lies: `offset` elements into the workspace of `dtype`."""
+
+    dtype: DType
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A schedule with memory: a slot per workspace value, elements needed per dtype.
+
+    `scratch` are accumulators of partial reductions, by the reducing equation's output.
+    """
+
+    schedule: Schedule
+    slots: Mapping[Value, Slot]
+    scratch: Mapping[Value, Slot]
+    sizes: Mapping[DType, int]
+    peak_nbytes: int
+    unplanned_nbytes: int
+    every: "Plan | None" = field(default=None, repr=False)

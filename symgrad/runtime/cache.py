@@ -1,0 +1,235 @@
+"""An emitted module is a file named by what it says, and its machine code lies beside it.
+
+`<name>_<key>.py` is the module; `key` hashes its text and all else that shapes its machine code:
+versions, CPU, compiler options. `<name>_<key>.<function>.<hash>.nbc` is the machine code of one
+numba function for one signature. `graph_<key>.json` remembers which module a traced graph became,
+so that a warm process runs no pass. All are sealed files (`sealed.py`): checked whenever read.
+
+Numba's own index file is not used: every process reads, changes and rewrites it, which can pair a
+signature with another one's code (numba issues 4807, 10128), and nobody checks its bytes.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import pickle
+import re
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from symgrad.errors import CacheError
+from symgrad.runtime import sealed
+from symgrad.runtime.sealed import clear, info, locate, trim
+
+__all__ = ["clear", "info", "load", "locate", "recall", "remember", "store", "trim"]
+
+STORES_PER_TRIM = 100
+
+_NUMBA_OPTIONS = (
+    "CPU_NAME", "CPU_FEATURES", "OPT", "ENABLE_AVX", "LOOP_VECTORIZE", "SLP_VECTORIZE",
+    "BOUNDSCHECK", "DEBUGINFO_DEFAULT", "DISABLE_JIT",
+)  # fmt: skip
+
+_sources: dict[str, str] = {}  # file name -> text stored or checked by this process, not yet loaded
+_modules: dict[str, ModuleType] = {}
+_lock = threading.RLock()
+_stores = 0
+
+
+def store(source: str, *, backend: str, name: str = "program") -> Path:
+    """Write an emitted module, unless it is there already, and return its path."""
+    global _stores
+    name = re.sub(r"\W+", "_", name, flags=re.ASCII)[:40]
+    if not source.endswith("\n"):
+        source += "\n"
+    path = locate(f"{name}_{sealed.digest(environment(backend), name, source)[:32]}.py")
+    payload = source.encode()
+    if sealed.read(path) != payload:
+        path = sealed.write_or_move(path, payload)
+    _sources[path.name] = source
+    if _stores % STORES_PER_TRIM == 0:
+        trim()
+    _stores += 1
+    return path
+
+
+def load(path: Path) -> ModuleType:
+    """The module at `path`, as `store` or `recall` gave it: imported once in this process.
+
+    Its name is `symgrad_cache_<key>`, so equal modules have one name in every process.
+    """
+    name = "symgrad_cache_" + path.stem.rpartition("_")[2]
+    module = _modules.get(name)
+    if module is None:
+        with _lock:
+            module = _modules.get(name)
+            if module is None:
+                module = _modules[name] = _execute(name, path)
+    return module
+
+
+def _execute(name: str, path: Path) -> ModuleType:
+    text = _sources.get(path.name)
+    if text is None:
+        payload = sealed.read(path)
+        if payload is None:
+            raise CacheError(
+                f"the cached module {path} is gone or damaged", hint="compile the function again"
+            )
+        text = payload.decode()
+    elif not path.exists():  # removed since by another process; numba and debuggers want the file
+        path = sealed.write_or_move(path, text.encode())
+    loader = _CheckedText(name, str(path))
+    loader.text = text
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # before it runs: numba looks its functions' module up
+    try:
+        loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    _adopt_kernels(module, path)
+    sealed.touch(path)
+    _sources.pop(path.name, None)
+    return module
+
+
+class _CheckedText(SourceFileLoader):
+    """Runs the text that was checked: not the file as it is now, not an unchecked .pyc file."""
+
+    text = ""
+
+    def get_code(self, fullname: str) -> Any:
+        return self.source_to_code(self.text.encode(), self.path)
+
+    def get_source(self, fullname: str) -> str:
+        return self.text
+
+
+def _adopt_kernels(module: ModuleType, path: Path) -> None:
+    """Let the module's functions that ask for numba's cache (`njit(cache=True)`) use ours."""
+    if "numba" not in sys.modules:
+        return
+    from numba.core.caching import FunctionCache
+    from numba.core.dispatcher import Dispatcher
+    from numba.core.serialize import dumps
+
+    for function in vars(module).values():
+        own = isinstance(function, Dispatcher) and function.__module__ == module.__name__
+        if own and isinstance(function._cache, FunctionCache):
+            function._cache._cache_file = Kernels(path, function.__name__, dumps)
+
+
+class Kernels:
+    """The machine code of one function, one file per signature; stands in for numba's cache file.
+
+    It is asked `load(key)` before a compilation and `save(key, data)` after one, where the key is
+    (signature, CPU, hashes of the bytecode) and the data what numba pickles.
+    """
+
+    def __init__(self, module: Path, function: str, dumps: Callable[[object], bytes]):
+        self.module = module
+        self.function = function
+        self.dumps = dumps
+
+    def _file(self, key: object) -> Path:
+        which = sealed.digest(environment("numba"), repr(key))[:16]
+        return self.module.with_name(f"{self.module.stem}.{self.function}.{which}.nbc")
+
+    def load(self, key: object) -> object:
+        """What was saved under `key`, or None."""
+        payload = sealed.read(self._file(key))
+        if payload is None:
+            return None
+        saved_key, data = pickle.loads(payload)
+        return data if saved_key == key else None
+
+    def save(self, key: object, data: object) -> None:
+        """Keep `data` for later processes; without room on the disk they compile again."""
+        with suppress(OSError):
+            sealed.write(self._file(key), self.dumps((key, data)))
+
+    def flush(self) -> None:
+        """Forget all signatures of this function."""
+        for path in self.module.parent.glob(f"{self.module.stem}.{self.function}.*.nbc"):
+            sealed.delete(path)
+
+
+def remember(graph_key: str, payload: dict[str, Any]) -> None:
+    """Keep JSON-able `payload` for the traced graph with this key.
+
+    `payload["module"]`, where present, is the name of the module's file (`store(...).name`).
+    """
+    with suppress(OSError):
+        sealed.write(_graph_file(graph_key), json.dumps(payload).encode())
+
+
+def recall(graph_key: str) -> dict[str, Any] | None:
+    """What was remembered for this graph, or None; its module is then there and undamaged."""
+    path = _graph_file(graph_key)
+    content = sealed.read(path)
+    if content is None:
+        return None
+    payload: dict[str, Any] = json.loads(content)
+    module = payload.get("module")
+    if module is not None and module not in _sources:
+        text = sealed.read(locate(module))
+        if text is None:
+            sealed.delete(path)
+            return None
+        _sources[module] = text.decode()
+    sealed.touch(path)
+    return payload
+
+
+def _graph_file(graph_key: str) -> Path:
+    key = sealed.digest(environment("any"), _package_state(), graph_key)[:32]
+    return locate(f"graph_{key}.json")
+
+
+@cache
+def environment(backend: str) -> str:
+    """What shapes the machine code of a module besides its text."""
+    facts: list[object] = [sys.implementation.cache_tag, sys.version_info[:3], np.__version__]
+    facts.append(backend)
+    if backend == "numba":
+        import llvmlite
+        import numba
+        from llvmlite import binding
+
+        facts += [numba.__version__, llvmlite.__version__, binding.get_host_cpu_name()]
+        with suppress(RuntimeError):  # LLVM cannot tell on some machines; the name must do there
+            facts.append(binding.get_host_cpu_features().flatten())
+        facts += [getattr(numba.config, option, None) for option in _NUMBA_OPTIONS]
+    return repr(facts)
+
+
+@cache
+def _package_state() -> str:
+    """Changes whenever this package does: what a graph becomes depends on every pass."""
+    package = Path(__file__).resolve().parent.parent
+    files = sorted(Path(folder, name) for folder, _, names in os.walk(package) for name in names)
+    stats = [(path, path.stat()) for path in files if path.suffix == ".py"]
+    return repr([(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in stats])
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()  # a thread that held it in the parent does not exist here
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

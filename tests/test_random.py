@@ -15,7 +15,8 @@ import pytest
 
 from symgrad.codegen.random_helpers import HELPERS, closure, numpy_helpers, source
 from symgrad.runtime import philox
-from symgrad.runtime.philox import Philox, normal, philox_words, randint, uniform
+from symgrad.runtime.generator import Philox
+from symgrad.runtime.philox import normal, philox_words, randint, uniform
 
 SAMPLERS = {
     "philox_u32": np.uint32,

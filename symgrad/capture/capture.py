@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from symgrad.capture.cells import Cell, GradSlot, memory_of, same_memory
+from symgrad.capture.cells import Cell, GradSlot, memory_of, overlap, same_memory
 from symgrad.capture.hints import assigned_name
 from symgrad.errors import Loc, SideEffectError, TraceError, VersionError, user_frame, user_location
 from symgrad.ir.builder import Builder
@@ -131,7 +131,8 @@ class Capture:
         entry = Value(kind, "")
         found = self.cells[id(owner)] = Cell(owner, entry, argument)
         for other in self.by_memory.get(memory, ()):
-            self.shared.append((found, other))
+            if overlap(owner, other.tensor):
+                self.shared.append((found, other))
         self.by_memory.setdefault(memory, []).append(found)
         self.known.add(entry)
         if owner._rg:

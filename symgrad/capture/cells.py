@@ -70,3 +70,9 @@ def same_memory(a: Tensor, b: Tensor) -> bool:
         and x.shape == y.shape and x.strides == y.strides
         and x.__array_interface__["data"][0] == y.__array_interface__["data"][0]
     )  # fmt: skip
+
+
+def overlap(a: Tensor, b: Tensor) -> bool:
+    """Whether two concrete tensors with one owner may touch the same elements."""
+    x, y = a._data, b._data
+    return not isinstance(x, np.ndarray) or bool(np.may_share_memory(x, y))

@@ -26,10 +26,11 @@ _warned = False
 
 @dataclass(frozen=True)
 class Param:
-    """One positional argument of an entry: an input, cell, host, out, or ws (workspace)."""
+    """One positional argument of an entry: an input, cell, host, out, pack (arena) or ws (workspace)."""
 
     kind: str
     index: int
+    name: str = ""
     expr: str = ""
     dtype: Any = None
     size: int = 0
@@ -41,6 +42,7 @@ class Entry:
 
     function: Callable[..., Any]
     params: tuple[Param, ...]
+    direct: Any = None
 
 
 @dataclass
@@ -84,7 +86,7 @@ def reference_entry(graph: Graph) -> Entry:
     counts = (len(graph.inputs), len(graph.cells), len(hosts))
     params = [Param("input", i) for i in range(counts[0])]
     params += [Param("cell", i) for i in range(counts[1])]
-    params += [Param("host", i, h.expr or "", h.type.dtype) for i, h in enumerate(hosts)]
+    params += [Param("host", i, "", h.expr or "", h.type.dtype) for i, h in enumerate(hosts)]
     params += [Param("out", i) for i in range(len(graph.outputs))]
     place = {cell: i for i, cell in enumerate(graph.cells)}
 

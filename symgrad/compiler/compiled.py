@@ -13,11 +13,13 @@ from symgrad.capture.pytree import flatten
 from symgrad.capture.trace import trace
 from symgrad.compiler.backends import resolve_backend
 from symgrad.compiler.program import Program
-from symgrad.compiler.variant import Variant, step_lock
+from symgrad.compiler.fastpath import MISS
+from symgrad.compiler.variant import Variant
 from symgrad.config import config
 from symgrad.errors import RetraceError, TraceError
 from symgrad.ir.graph import Graph
 from symgrad.passes.differentiate import differentiate
+from symgrad.runtime.threads import step_lock
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
 
@@ -45,8 +47,14 @@ class Compiled:
         self.variants: dict[Any, list[Variant]] = {}
         self.eager: dict[Any, str] = {}
         self.misses: list[str] = []
+        self.hot: Any = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        hot = self.hot
+        if hot is not None and not kwargs:
+            result = hot(args)
+            if result is not MISS:
+                return result
         if state.captures and state.local.capture is not None:
             return self.function(*args, **kwargs)
         leaves, structure = flatten((args, kwargs))
@@ -55,7 +63,9 @@ class Compiled:
             return self.function(*args, **kwargs)
         for variant in self.variants.get(key, ()):
             if variant.miss(leaves) is None:
-                return variant.run(leaves)
+                result = variant.run(leaves)
+                self.hot = None if kwargs or len(leaves) != len(args) else variant.hot(leaves)
+                return result
         return self._first(key, leaves, args, kwargs)
 
     def _first(self, key: Any, leaves: list[Any], args: Any, kwargs: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 from symgrad.capture.trace import Traced
 from symgrad.compiler.backends import Executable, build
+from symgrad.compiler.results import Layout
 from symgrad.config import config
 from symgrad.ir.dims import Dim
 from symgrad.ir.graph import BACKWARD, FORWARD, UPDATE, Eqn, Graph, Value
@@ -58,6 +59,16 @@ class Program:
     def executable(self) -> Executable:
         """The emitted, loaded code."""
         return build(self)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Which outputs of a whole step are pooled: gradients, and scalars the user gets."""
+        if self.split is not None:
+            return Layout(self.graph.outputs, (), ())
+        graph, outputs = self.graph, self.traced.outputs
+        scalars = [o.index for o in outputs if o.kind == "value" and graph.outputs[o.index].type.size == 1]
+        grads = [index for _, index in self.traced.grads if index >= 0]
+        return Layout(graph.outputs, grads, scalars)
 
     @property
     def parts(self) -> dict[str, Graph]:

@@ -7,23 +7,24 @@ state as it was.
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import numpy as np
 
+from symgrad.capture.cells import memory_of
 from symgrad.capture.pytree import unflatten
 from symgrad.capture.trace import Output
 from symgrad.compiler.backends import Entry
 from symgrad.compiler.guards import Guards
 from symgrad.compiler.pullback import attach_backward
 from symgrad.compiler.program import Program
+from symgrad.compiler.fastpath import generate
+from symgrad.compiler.results import Arena, Layout
 from symgrad.ir.graph import Graph, Value
+from symgrad.runtime.threads import step_lock
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
 from symgrad.tensor.tape import FREED, Node
-
-step_lock = threading.RLock()
 
 
 class Variant:
@@ -43,10 +44,31 @@ class Variant:
         for cell in traced.cells:
             self.sources[cell.entry] = cell.argument if cell.argument is not None else cell.tensor
         self.written = [c.argument if c.argument is not None else c.tensor for c in traced.cells if c.written]
+        self.written_memory = {memory_of(w) for w in self.written if isinstance(w, Tensor)}
         self.shapes = [(tuple(int(e) for e in a.type.shape), a.type.dtype.np) for a in self.graph.outputs]
-        self.workspaces = [np.empty(p.size, p.dtype.np) for p in self.entry.params if p.kind == "ws"]
-        self.host_code = [compile(p.expr, "<host>", "eval") for p in self.entry.params if p.kind == "host"]
+        self.layout: Layout = program.layout
+        self.generation = [Arena(self.layout)]
+        self.workspace = {
+            n: np.empty(p.size, p.dtype.np) for n, p in enumerate(self.entry.params) if p.kind == "ws"}
+        self.host_code = {
+            n: compile(p.expr, "<host>", "eval") for n, p in enumerate(self.entry.params) if p.kind == "host"}
+        self.host_constants: dict[int, Any] = {}
+        self.bound: dict[Value, Any] = {}
         self.freed = [self._freed_node(i) for i in range(len(traced.outputs))]
+        self.fast: Any = None
+
+    def renew(self) -> Arena:
+        """A new generation of pooled outputs: somebody holds the old one."""
+        self.generation[0] = arena = Arena(self.layout)
+        return arena
+
+    def free_of(self, tensor: Tensor) -> bool:
+        """Whether a tensor lies on no memory this program writes."""
+        return memory_of(tensor) not in self.written_memory
+
+    def hot(self, leaves: list[Any]) -> Any:
+        """The generated call for this state, made when the structure was last checked; None if general."""
+        return generate(self, leaves, step_lock)
 
     # -- guards -------------------------------------------------------------------------------
 
@@ -81,29 +103,38 @@ class Variant:
     # -- running ------------------------------------------------------------------------------
 
     def run(self, leaves: list[Any]) -> Any:
-        """One call."""
+        """One call, the general way."""
         with step_lock:
             arrays, copied = self._sources(leaves)
-            outs = [np.empty(shape, dtype) for shape, dtype in self.shapes]
+            arena = self.generation[0]
+            if self.layout.pooled and arena.held():
+                arena = self.renew()
+            outs = [
+                arena.views[i] if i in arena.views else np.empty(shape, dtype)
+                for i, (shape, dtype) in enumerate(self.shapes)
+            ]
             hosts = self.host_values(leaves) if self.host_code else {}
             given: list[Any] = []
-            host_code, workspaces = iter(self.host_code), iter(self.workspaces)
-            for param in self.entry.params:
+            for number, param in enumerate(self.entry.params):
                 if param.kind == "input":
                     given.append(arrays[self.graph.inputs[param.index]])
                 elif param.kind == "cell":
                     given.append(arrays[self.graph.cells[param.index]])
                 elif param.kind == "host":
-                    value = eval(next(host_code), {"__builtins__": {}, "abs": abs}, hosts)
-                    given.append(param.dtype.np.type(value))
+                    value = eval(self.host_code[number], {"__builtins__": {}, "abs": abs}, hosts)
+                    self.host_constants[number] = param.dtype.np.type(value)
+                    given.append(self.host_constants[number])
                 elif param.kind == "out":
                     given.append(outs[param.index])
+                elif param.kind == "pack":
+                    given.append(arena.arrays[param.name])
                 else:
-                    given.append(next(workspaces))
+                    given.append(self.workspace[number])
             self.entry.function(*given)
             for original, copy in copied:
                 np.copyto(original, copy)
-            self._commit(leaves, outs)
+            self._commit(leaves, arena, outs)
+            self.bound = {} if copied else arrays
         self.calls += 1
         return self._results(leaves, outs, arrays)
 
@@ -124,7 +155,7 @@ class Variant:
             arrays[value] = array
         return arrays, copied
 
-    def _commit(self, leaves: list[Any], outs: list[Any]) -> None:
+    def _commit(self, leaves: list[Any], arena: Arena, outs: list[Any]) -> None:
         for place in self.written:
             holder = leaves[place] if isinstance(place, int) else place
             if isinstance(holder, Tensor):
@@ -133,9 +164,12 @@ class Variant:
                 owner._modified = state.tick()
         for slot, index in self.traced.grads:
             tensor = slot.tensor if slot.argument is None else leaves[slot.argument]
-            tensor._grad = wrap(outs[index]) if index >= 0 else slot.now
+            if index >= 0:
+                tensor._grad = arena.promises[index] if index in arena.promises else wrap(outs[index])
+            else:
+                tensor._grad = slot.now
         for generator, counters in self.traced.draws:
-            generator.advance(counters)
+            generator.reserve(counters)
 
     # -- results ------------------------------------------------------------------------------
 

@@ -128,10 +128,11 @@ def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device:
     if steps < 0:
         raise ShapeError("number of steps must be non-negative")
     real = kind.np.type if kind.is_floating_point else np.float64
-    step = real((end - start) / (steps - 1)) if steps > 1 else real(0)
+    step = (real(end) - real(start)) / real(steps - 1) if steps > 1 else real(0)
     i = np.arange(steps)
-    up = real(start) + step * i.astype(real)
-    down = real(end) - step * (steps - 1 - i).astype(real)
+    # One rounding per element, like the fused multiply-add PyTorch uses: float32 products fit float64.
+    up = float(real(start)) + float(step) * i
+    down = float(real(end)) - float(step) * (steps - 1 - i)
     data = np.where(i < steps // 2, up, down) if steps > 1 else np.full(steps, start, real)
     return place(wrap(np.ascontiguousarray(data.astype(kind.np))), device, requires_grad)
 

@@ -19,6 +19,10 @@ def _clip(np: Any, x: Any, low: Any, high: Any) -> Any:
     return x if high is None else np.minimum(x, x.dtype.type(high))
 
 
+def _sign(np: Any, x: Any) -> Any:
+    return (x > 0).astype(x.dtype) - (x < 0).astype(x.dtype) if x.dtype.kind != "b" else x.copy()
+
+
 def _ipow(np: Any, x: Any, n: int) -> Any:
     if n < 0:
         return 1 / _ipow(np, x, -n)
@@ -90,8 +94,9 @@ abs_ = elementwise(
     doc="Absolute value, elementwise.", gradient="dx = g sign(x)",
 )
 sign = elementwise(
-    "sign", "x", scalar="sign(x)", array="sign", grad=dict(x=lambda g: g * 0),
-    doc="Sign (-1, 0 or 1), elementwise; nan gives nan.", gradient="zero",
+    "sign", "x", scalar="1 if x > 0 else (-1 if x < 0 else 0)", helpers={"_sign": _sign},
+    array="_sign(np, x)", grad=dict(x=lambda g: g * 0),
+    doc="Sign (-1, 0 or 1), elementwise; nan gives 0.", gradient="zero",
 )
 maximum = elementwise(
     "maximum", "a b", scalar="maximum(a, b)", array="maximum",
@@ -105,8 +110,8 @@ minimum = elementwise(
 )
 relu = elementwise(
     "relu", "x", scalar="maximum(x, 0)", array="np.maximum(x, 0)",
-    grad=dict(x=lambda g, out: _where(out > 0, g, 0)),
-    doc="Rectified linear unit max(x, 0), elementwise; nan stays nan.", gradient="dx = g where x > 0",
+    grad=dict(x=lambda g, out: _where(out <= 0, 0, g)),
+    doc="Rectified linear unit max(x, 0), elementwise; nan stays nan.", gradient="dx = 0 where x <= 0, else g",
 )
 clamp = elementwise(
     "clamp", "x", params=("min", "max"), helpers={"_clip": _clip},

@@ -15,7 +15,7 @@ from symgrad.ops.operators import (
     rdiv_op, rmul_op, rsub_op, sub_op,
 )  # fmt: skip
 from symgrad.ops.pointwise import (
-    abs, add, clamp, cos, div, exp, full_scalar, log, logical_not, maximum, minimum, mul, neg, pow,
+    abs, add, bitwise_not, clamp, cos, div, exp, full_scalar, log, logical_not, maximum, minimum, mul, neg, pow,
     reciprocal, relu, sigmoid, sign, sin, sqrt, square, sub, tanh, where,
 )  # fmt: skip
 from symgrad.ops.promotion import convert, is_scalar, promote, result_type
@@ -117,7 +117,7 @@ def contiguous(input: Tensor) -> Tensor:
 
 
 __all__ = [
-    "abs", "add", "add_op", "amax", "amin", "and_op", "bmm", "clamp", "clone", "contiguous", "convert",
+    "abs", "add", "add_op", "amax", "amin", "and_op", "bitwise_not", "bmm", "clamp", "clone", "contiguous", "convert",
     "cos", "div", "div_op", "dot", "eq_op", "exp", "expand", "flatten", "full_scalar", "ge_op", "gt_op",
     "is_scalar", "le_op", "log", "logical_not", "lt_op", "matmul", "maximum", "mean", "minimum", "mm",
     "mul", "mul_op", "ne_op", "neg", "or_op", "permute", "pow", "promote", "radd_op", "rdiv_op",

@@ -20,7 +20,7 @@ _OPERATORS = {
     "__eq__": functional.eq_op, "__ne__": functional.ne_op, "__lt__": functional.lt_op,
     "__le__": functional.le_op, "__gt__": functional.gt_op, "__ge__": functional.ge_op,
     "__and__": functional.and_op, "__or__": functional.or_op,
-    "__rand__": functional.and_op, "__ror__": functional.or_op, "__invert__": functional.logical_not,
+    "__rand__": functional.and_op, "__ror__": functional.or_op, "__invert__": functional.bitwise_not, "__pos__": lambda self: self,
     "__getitem__": indexing.getitem, "__setitem__": indexing.setitem,
     "__iadd__": inplace._add_, "__isub__": inplace._sub_, "__imul__": inplace.mul_,
     "__itruediv__": inplace.div_,

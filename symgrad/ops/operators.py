@@ -10,6 +10,8 @@ from typing import Any, Callable
 
 import numpy as np
 
+from symgrad import dtypes
+from symgrad.errors import DTypeError
 from symgrad.ir.graph import Value
 from symgrad.ir.primitive import Primitive
 from symgrad.ops import elementwise as ew
@@ -26,6 +28,9 @@ def _slow_binary(prim: Primitive, a: Any, b: Any, floating: bool) -> Any:
     for x in (a, b):
         if not isinstance(x, Tensor) and not is_scalar(x):
             return NotImplemented
+    if prim is ew.sub and any(type(x) is bool or (isinstance(x, Tensor) and x.dtype is dtypes.bool_) for x in (a, b)):
+        raise DTypeError("Subtraction, the `-` operator, with a bool tensor is not supported.",
+                         hint="use the `~` or `logical_not()` operator to invert a mask")  # fmt: skip
     a, b = promote(a, b, floating=floating)
     return bind(prim, (a, b), {})
 
@@ -36,6 +41,7 @@ def binary(prim: Primitive, *, floating: bool = False) -> tuple[Callable[..., An
     plans = {(p, q): plan_for(prim, (p, q)) for p in (True, False) for q in (True, False)}
     keeps = {needs: plan.saves for needs, plan in plans.items()}
     empty = not any(keeps.values())
+    floats_only = floating or prim is ew.sub
 
     def operator(a: Any, b: Any) -> Any:
         if state.captures:
@@ -45,7 +51,7 @@ def binary(prim: Primitive, *, floating: bool = False) -> tuple[Callable[..., An
             y = b._data
             rb = b._rg
             try:
-                if x.dtype is not y.dtype or (floating and x.dtype.kind != "f"):
+                if x.dtype is not y.dtype or (floats_only and x.dtype.kind != "f"):
                     return _slow_binary(prim, a, b, floating)
                 z = ufunc(x, y)
             except (ValueError, TypeError, AttributeError):
@@ -54,7 +60,10 @@ def binary(prim: Primitive, *, floating: bool = False) -> tuple[Callable[..., An
             kind = type(b)
             if (kind is not float and kind is not int) or type(x) is Value or x.dtype.kind != "f":
                 return _slow_binary(prim, a, b, floating)
-            z = ufunc(x, b)
+            try:
+                z = ufunc(x, b)
+            except TypeError:
+                return _slow_binary(prim, a, b, floating)
             rb = False
         if type(z) is not ndarray:
             z = np.asarray(z)

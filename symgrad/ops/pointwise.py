@@ -9,17 +9,19 @@ from symgrad.dtypes import DType
 from symgrad.errors import DTypeError, ShapeError
 from symgrad.ir.primitive import Primitive
 from symgrad.ops import elementwise as ew
-from symgrad.ops.promotion import is_scalar, promote, result_type
+from symgrad.ops.promotion import convert, is_scalar, promote, result_type
 from symgrad.tensor.core import Tensor
 from symgrad.tensor.dispatch import bind
 
 _SMALL_POWER = 16
 
 
-def unary(prim: Primitive, floating: bool = False) -> Callable[..., Any]:
-    """The public function of a one-operand elementwise primitive."""
+def unary(prim: Primitive, floating: bool = False, bools: bool = True) -> Callable[..., Any]:
+    """The public function of a one-operand elementwise primitive; `bools`: whether it takes them."""
 
     def function(input: Tensor) -> Any:
+        if not bools and input.dtype is dtypes.bool_:
+            raise DTypeError(f"{prim.name}: bool tensors are not supported", hint="convert with .int()")
         if floating and not input.dtype.is_floating_point:
             input = input.to(dtypes.get_default_dtype())  # type: ignore[attr-defined]
         return bind(prim, (input,), {})
@@ -31,8 +33,13 @@ def unary(prim: Primitive, floating: bool = False) -> Callable[..., Any]:
 
 exp, log, sin, cos = (unary(p, True) for p in (ew.exp, ew.log, ew.sin, ew.cos))
 tanh, sqrt, sigmoid = (unary(p, True) for p in (ew.tanh, ew.sqrt, ew.sigmoid))
-neg, abs, sign, relu = (unary(p) for p in (ew.neg, ew.abs_, ew.sign, ew.relu))
-logical_not = unary(ew.bitwise_not)
+neg, abs, relu = (unary(p, bools=False) for p in (ew.neg, ew.abs_, ew.relu))
+sign, bitwise_not = unary(ew.sign), unary(ew.bitwise_not)
+
+
+def logical_not(input: Tensor) -> Any:
+    """Whether elements are zero (False)."""
+    return bitwise_not(input) if input.dtype is dtypes.bool_ else input == 0
 
 
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
@@ -78,11 +85,10 @@ def reciprocal(input: Tensor) -> Tensor:
 
 def pow(input: Any, exponent: Any) -> Any:
     """input ** exponent; a small integer exponent multiplies."""
-    if isinstance(input, Tensor) and type(exponent) in (int, float) and int(exponent) == exponent \
+    if isinstance(input, Tensor) and type(exponent) in (int, float, bool) and int(exponent) == exponent \
             and abs_small(int(exponent)):  # fmt: skip
         n = int(exponent)
-        if type(exponent) is float and not input.dtype.is_floating_point:
-            input = input.to(dtypes.get_default_dtype())  # type: ignore[attr-defined]
+        input = convert(input, result_type(input, exponent))
         if n < 0 and not input.dtype.is_floating_point:
             raise DTypeError("Integers to negative integer powers are not allowed.")
         return bind(ew.ipow, (input,), {"exponent": n})
@@ -91,6 +97,8 @@ def pow(input: Any, exponent: Any) -> Any:
     for x in (input, exponent):
         if not isinstance(x, Tensor) and not is_scalar(x):
             return NotImplemented
+    if result_type(input, exponent) is dtypes.bool_:
+        raise DTypeError("pow: bool tensors are not supported", hint="convert with .int()")
     return bind(ew.power, promote(input, exponent), {})
 
 

@@ -16,7 +16,8 @@ from symgrad.errors import DTypeError, GradError
 from symgrad.ops.creation import place, shape_of
 from symgrad.ops.draws import SAMPLERS
 from symgrad.ops.functional import convert
-from symgrad.runtime.philox import Philox, counters_for, words_per
+from symgrad.runtime.generator import Philox
+from symgrad.runtime.philox import counters_for, words_per
 from symgrad.tensor import state
 from symgrad.tensor.core import Device, Tensor, wrap
 from symgrad.tensor.views import assign, check_writable

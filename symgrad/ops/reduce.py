@@ -10,22 +10,23 @@ from typing import Any
 
 from symgrad.ir.primitive import Reduce
 from symgrad.ir.types import TensorType
-from symgrad.ops.registry import elementwise_strides, primitive
+from symgrad.ops.registry import primitive
 
 
 def _infer_reduce(x: TensorType, axis: tuple[int, ...]) -> TensorType:
-    shape = tuple(e for i, e in enumerate(x.shape) if i not in axis)
-    if x.strides is None:
-        return x.with_shape(shape)
-    kept = x.with_shape(shape, tuple(s for i, s in enumerate(x.strides) if i not in axis))
-    return x.with_shape(shape, elementwise_strides(shape, (kept,)))
+    return x.with_shape(tuple(e for i, e in enumerate(x.shape) if i not in axis))
+
+
+def _row_major(np: Any, out: Any) -> Any:
+    """A result as PyTorch lays it out, where NumPy kept the operand's order of memory."""
+    return np.ascontiguousarray(out) if out.ndim > 1 and not out.flags.c_contiguous else out
 
 
 def _sum(np: Any, x: Any, axis: Any) -> Any:
     kind = x.dtype.char
     if kind == "e" or (kind == "f" and len(axis) < x.ndim and (x.ndim - 1) not in axis):
-        return np.add.reduce(x, axis=axis, dtype="d").astype(x.dtype)
-    return np.add.reduce(x, axis=axis, dtype=x.dtype)
+        return _row_major(np, np.add.reduce(x, axis=axis, dtype="d").astype(x.dtype))
+    return _row_major(np, np.add.reduce(x, axis=axis, dtype=x.dtype))
 
 
 def _spread(g: Any, x_shape: Any, axis: Any) -> Any:
@@ -45,18 +46,18 @@ def _count(hits: Any, axis: Any) -> Any:
 
 sum_ = primitive(
     "sum", "x", params=("axis",), infer=_infer_reduce, array="_sum(np, x, axis)",
-    helpers={"_sum": _sum}, lower=Reduce("add"),
+    helpers={"_sum": _sum, "_row_major": _row_major}, lower=Reduce("add"),
     grad=dict(x=lambda g, x_shape, axis: _spread(g, x_shape, axis)),
     doc="Sum over the extents in axis (which go away).", gradient="dx = g repeated",
     source="pairwise summation: Higham, Accuracy and Stability, 4.2",
 )
 amax = primitive(
-    "amax", "x", params=("axis",), infer=_infer_reduce, array="np.max(x, axis=axis)",
-    lower=Reduce("max"), grad=dict(x=_extreme_grad),
+    "amax", "x", params=("axis",), infer=_infer_reduce, array="_row_major(np, np.max(x, axis=axis))",
+    helpers={"_row_major": _row_major}, lower=Reduce("max"), grad=dict(x=_extreme_grad),
     doc="Largest over the extents in axis; nan if any is.", gradient="shared equally among the largest",
 )
 amin = primitive(
-    "amin", "x", params=("axis",), infer=_infer_reduce, array="np.min(x, axis=axis)",
-    lower=Reduce("min"), grad=dict(x=_extreme_grad),
+    "amin", "x", params=("axis",), infer=_infer_reduce, array="_row_major(np, np.min(x, axis=axis))",
+    helpers={"_row_major": _row_major}, lower=Reduce("min"), grad=dict(x=_extreme_grad),
     doc="Smallest over the extents in axis; nan if any is.", gradient="shared equally among the smallest",
 )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from symgrad.ir.access import Access, access, accesses, is_identity, is_scalar, space_key
+from symgrad.ir.access import Access, access, accesses, is_identity, is_scalar, space_key, squeezed
 from symgrad.ir.extents import Poly
 from symgrad.ir.graph import UPDATE, Eqn, Graph, Value
 from symgrad.ir.primitive import Alias, ArrayCall, Gemm, Reduce, Scalar, View, Write
@@ -153,8 +153,9 @@ class Fuser:
             waiting = self.deferred.pop(seen.root, None)  # type: ignore[arg-type]
             if waiting is None:
                 continue
-            writes_part = isinstance(eqn.prim.lower, Write) and seen is not self.operands(eqn)[0]
-            if is_identity(seen) and space_key(seen.shape) == key and not writes_part:
+            part = eqn.inputs[1] if isinstance(eqn.prim.lower, Write) else None
+            whole = part is None or access(part, self.access).root is not seen.root
+            if whole and is_identity(seen) and space_key(seen.shape) == key:
                 found.append(waiting)
             else:
                 self.place(waiting)
@@ -193,23 +194,18 @@ class Fuser:
                 e.phase == UPDATE for n in step.nests.values() for e in n.eqns)  # fmt: skip
             if not updating:
                 return "other extents"
-        if nest is None and step.epilogue and not step.nests and self.depends_on(step, operands):
-            return "a scalar it needs is computed last"
-        for number, seen in enumerate(operands):
+        part = eqn.inputs[1] if isinstance(eqn.prim.lower, Write) else None
+        for seen in operands:
             stage = step.stage.get(seen.root)  # type: ignore[arg-type]
             if stage is None or stage == PROLOGUE:
                 continue
             if stage is not nest:
                 return f"needs all of {seen.root.hint or 'a result'} first"  # type: ignore[union-attr]
-            if isinstance(eqn.prim.lower, Write) and number > 0:
+            if part is not None and access(part, self.access).root is seen.root:
                 return "a part is written at other indices"
             if not (is_identity(seen) and space_key(seen.shape) == key):
                 return f"reads {seen.root.hint or 'a value'} at other indices"  # type: ignore[union-attr]
         return ""
-
-    @staticmethod
-    def depends_on(step: OpenStep, operands: list[Access]) -> bool:
-        return any(step.stage.get(a.root) == EPILOGUE for a in operands)  # type: ignore[arg-type]
 
     def reads_elsewhere(self, step: OpenStep, cell: Value, key: Key) -> bool:
         """Whether the nest of `step` over `key` reads `cell`."""
@@ -223,7 +219,7 @@ class Fuser:
             nest.eqns.append(eqn)
             self.newest[key] = max(position, self.newest.get(key, -1))
             stage: str | OpenNest = nest
-            if isinstance(eqn.prim.lower, Reduce):
+            if is_reduction(eqn):
                 stage = REDUCED
             elif isinstance(eqn.prim.lower, View):
                 stage = STORED
@@ -250,3 +246,11 @@ def iteration_space(eqn: Eqn) -> Shape:
         return eqn.inputs[0].type.shape
     assert isinstance(eqn.prim.lower, (Scalar, Write)) or not isinstance(eqn.prim.lower, Alias)
     return eqn.out.type.shape
+
+
+def is_reduction(eqn: Eqn) -> bool:
+    """Whether the equation folds more than one element into one."""
+    if not isinstance(eqn.prim.lower, Reduce):
+        return False
+    kept = squeezed(eqn.inputs[0].type.shape)
+    return any(axis in kept for axis in eqn.params["axis"])

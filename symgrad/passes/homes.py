@@ -8,11 +8,14 @@ copied at the end, the commit point. Copies of old values come before those writ
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import Iterator
 
-from symgrad.ir.access import Access, access, is_identity, is_scalar, own, space_key, strides_of
+from symgrad.ir.access import Access, access, is_identity, is_scalar, own, squeezed, strides_of
+from symgrad.ir.extents import poly
 from symgrad.ir.graph import Atom, Eqn, Graph, Value
 from symgrad.ir.primitive import ArrayCall, Write
+from symgrad.ir.types import TensorType
 from symgrad.passes.schedule import CELL, INPUT, OUT, TEMP, Call, Copy, Home, Kernel, Nest, Schedule, Step
 
 Place = tuple[int, int]  # step number, nest number (-1: prologue, epilogue or a call)
@@ -120,9 +123,9 @@ class _Homes:
         root = seen.root
         if not isinstance(root, Value) or root not in self.made or not is_identity(seen):
             return False
-        if strides_of(like.type) != strides_of(atom.type) or (
-            home.kind == CELL and like.type.strides is not None
-        ):
+        if home.kind == CELL and like.type.strides is not None:
+            return False
+        if int(root.type.size) and layout_key(like.type) != layout_key(root.type):
             return False
         if root in self.homes and isinstance(self.steps[self.made[root][0]], Call):
             return False
@@ -150,10 +153,7 @@ class _Homes:
     def needs_memory(self, value: Value) -> bool:
         """Whether someone reads `value` who cannot have it in a register."""
         step, nest = self.made[value]
-        if isinstance(self.steps[step], Call):
-            return bool(self.reads.get(value)) or True
-        result_roots = self._result_roots
-        if value in result_roots:
+        if isinstance(self.steps[step], Call) or value in self.result_roots:
             return True
         for (reader, reader_nest), _ in self.reads.get(value, ()):
             if reader != step:
@@ -162,11 +162,10 @@ class _Homes:
                 return True
         return False
 
-    @property
-    def _result_roots(self) -> set[Atom]:
-        if not hasattr(self, "_roots"):
-            self._roots = {self.seen(a).root for a in self.graph.results()}
-        return self._roots
+    @cached_property
+    def result_roots(self) -> set[Atom]:
+        """The roots of all that leaves the graph."""
+        return {self.seen(a).root for a in self.graph.results()}
 
     def with_traffic(self, step: Step) -> Step:
         """The step with the values it reads from and writes to memory."""
@@ -180,4 +179,7 @@ class _Homes:
         return replace(step, reads=tuple(reads), writes=tuple(dict.fromkeys(writes)))
 
 
-__all__ = ["assign_homes", "placed", "space_key"]
+def layout_key(type: TensorType) -> tuple[object, ...]:
+    """Element strides as polynomials, extents of 1 left out."""
+    strides = strides_of(type)
+    return tuple(poly(strides[i]) for i in squeezed(type.shape))

@@ -57,11 +57,14 @@ class Tensor:
     __array_priority__ = 1000
     __hash__ = object.__hash__
 
-    def __init__(self, data: Any = (), *, dtype: Any = None, requires_grad: bool = False):
-        if not isinstance(data, np.ndarray):
-            data = np.asarray(data, dtype=dtypes.get_default_dtype().np)
-        self._init(data)
-        self._rg = requires_grad
+    def __init__(self, *data: Any):
+        """From data (`Tensor([1, 2])`) or from sizes (`Tensor(2, 3)`: zeros), in the default dtype."""
+        kind = dtypes.get_default_dtype().np
+        if len(data) == 1 and not isinstance(data[0], int):
+            given = data[0].array("Tensor()") if isinstance(data[0], Tensor) else data[0]
+            self._init(np.array(given, dtype=kind, order="C"))
+        else:
+            self._init(np.zeros(data or (0,), kind))
 
     def _init(self, data: Any) -> None:
         self._data = data

@@ -1,4 +1,4 @@
-"""Pictures: `make_dot` of a tensor's history, `draw_graph` of a graph and its kernels, as DOT, SVG, PNG."""
+"""Pictures: `make_dot` of a tensor's history, `draw_graph` of a graph and its fused kernels."""
 
 from symgrad.viz.dot import make_dot, resize_graph
 from symgrad.viz.program import draw_graph

@@ -1,4 +1,4 @@
-"""An eager tensor's history as torchviz draws it: what `backward()` would walk, from leaf to output.
+"""An eager tensor's history as torchviz draws it: what `backward()` walks, from leaf to output.
 
 Backward functions are grey, leaves that get a `.grad` blue, outputs green, the base of an output
 that is a view dark green with a dotted edge, saved tensors orange. Nodes are numbered in the order
@@ -57,7 +57,9 @@ def make_dot(
     return picture.dot
 
 
-def resize_graph(dot: "graphviz.Digraph", size_per_element: float = 0.15, min_size: float = 12) -> None:
+def resize_graph(
+    dot: "graphviz.Digraph", size_per_element: float = 0.15, min_size: float = 12
+) -> None:
     """Let the picture grow with its content: so many inches for each line of DOT."""
     size = max(min_size, len(dot.body) * size_per_element)
     dot.graph_attr.update(size=f"{size},{size}")
@@ -70,16 +72,19 @@ def _names(params: Any) -> dict[int, str]:
     pairs = list(params.items() if isinstance(params, Mapping) else params)
     for pair in pairs:
         if not isinstance(pair, tuple) or len(pair) != 2:
-            raise TypeError("make_dot: params must be a dict of name: Tensor, or pairs (name, Tensor)")
+            raise TypeError("make_dot: params must be a dict, or pairs (name, Tensor)")
         if not isinstance(pair[1], Tensor):
-            raise AssertionError(f"make_dot: params must name Tensors; {pair[0]!r} is a {type(pair[1]).__name__}")
+            found = type(pair[1]).__name__
+            raise AssertionError(f"make_dot: params must name Tensors; {pair[0]!r} is a {found}")
     return {id(tensor): str(name) for name, tensor in pairs}
 
 
 class _Picture:
     """The drawing and what is in it already."""
 
-    def __init__(self, names: dict[int, str], show_attrs: bool, show_saved: bool, max_attr_chars: int):
+    def __init__(
+        self, names: dict[int, str], show_attrs: bool, show_saved: bool, max_attr_chars: int
+    ):
         self.dot = drawing(node_attr=_NODES, graph_attr=dict(size="12,12"))
         self.names = names
         self.show_attrs = show_attrs
@@ -178,7 +183,7 @@ def _cut(text: str, width: int) -> str:
 
 
 def _inputs(function: Any) -> list[Any]:
-    """The functions before `function` that a gradient reaches; of a custom one, its arguments only."""
+    """The functions before this one that a gradient reaches; of a custom one, its arguments."""
     following = list(function.next_functions)
     if isinstance(function, Node) and function.prim is custom:
         first = function.params["outs"]

@@ -1,8 +1,9 @@
-"""A graph as a picture: forward runs down, backward runs up beside it, the update closes below.
+"""A graph as a picture: forward runs down, backward runs up beside it, the update stands below.
 
-Turning backward's edges round puts each gradient equation at the height of the equation it came
-from, so what backward takes over from forward (a residual) is a short horizontal edge. A node is one
-equation, written as the IR text writes it and named alike; fused kernels are rounded boxes.
+Ranking backward's edges against their direction puts a gradient equation beside the equation it
+came from, so what backward takes over from forward (a residual) is a short edge. Every phase has its
+own node for an input, a cell or another phase's value it reads. A node is one equation, named as in
+the IR text; a fused kernel is a rounded box.
 """
 
 from __future__ import annotations
@@ -14,205 +15,250 @@ from typing import TYPE_CHECKING, Any, Iterable, Sequence
 from symgrad.ir.graph import BACKWARD, FORWARD, UPDATE, Atom, Eqn, Graph, Literal, Value
 from symgrad.ir.text import Namer, print_param
 from symgrad.viz.render import drawing
+from symgrad.viz.style import (
+    EDGE, GRAPH, KERNEL, KINDS, LINE, NODE, PHASES, cut, kernel_box, legend, phase_box, rows,
+    size_text, stroke, swatch, type_text,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     import graphviz
 
 Kernels = Sequence[tuple[str, Sequence[Eqn]]]
 
-INK, QUIET, LINE = "#1f2933", "#66717d", "#8a949e"
-# fill, border, cluster fill of each phase: Okabe and Ito's blue, vermilion and green, lightened
-PHASES = {
-    FORWARD: ("#d9e9f6", "#0072b2", "#f4f9fd"),
-    BACKWARD: ("#fde3d2", "#d55e00", "#fef8f4"),
-    UPDATE: ("#d5eee5", "#009e73", "#f3fbf8"),
-}
-INPUT, CELL, RESULT, KERNEL = "#ffffff", "#fff3b8", "#e4e7eb", "#3b4754"
-_FONT = "Helvetica,Arial,sans-serif"
-_WIDEST = 30  # characters of an equation's arguments
-
 
 def draw_graph(graph: Graph, kernels: Kernels | None = None) -> "graphviz.Digraph":
-    """The picture of `graph`; `kernels` (name, its equations) are drawn as boxes around them."""
+    """The picture of `graph`; each of `kernels` (a name, its equations) is a box around them."""
     return _Picture(graph, kernels or ()).draw()
 
 
 class _Picture:
-    """One drawing in the making: names, places and what is drawn already."""
+    """One drawing in the making: names, nodes by the phase they stand in, edges."""
 
     def __init__(self, graph: Graph, kernels: Kernels):
         self.graph = graph
         self.number = {eqn: number for number, eqn in enumerate(graph.eqns)}
         self.maker = {value: eqn for eqn in graph.eqns for value in eqn.outputs}
-        self.phases = [p for p in PHASES if any(eqn.phase == p for eqn in graph.eqns)]
-        self.upward = {BACKWARD} if {FORWARD, BACKWARD} <= set(self.phases) else set()
+        self.phases = [p for p in PHASES if any(eqn.phase == p for eqn in graph.eqns)] or [FORWARD]
+        self.joint = {FORWARD, BACKWARD} <= set(self.phases)
         self.name = Namer(("return", "host"))
-        for value in (*graph.sources(), *(v for eqn in graph.eqns for v in eqn.outputs)):
+        for value in (*graph.sources(), *self.maker):
             self.name(value)
-        self.kernels = [(name, tuple(eqns)) for name, eqns in kernels]
-        for name, eqns in self.kernels:
-            if any(eqn not in self.number for eqn in eqns):
-                raise ValueError(f"draw_graph: kernel {name!r} has an equation that is not in the graph")
-        self.kernel_of = {eqn: k for k, (_, eqns) in enumerate(self.kernels) for eqn in eqns}
+        self.kernel_of: dict[Eqn, int] = {}  # the first, where an equation is computed in several
+        for number, (name, eqns) in enumerate(kernels):
+            for eqn in eqns:
+                if eqn not in self.number:
+                    raise ValueError(
+                        f"draw_graph: kernel {name!r} has an equation that is not in the graph")
+                self.kernel_of.setdefault(eqn, number)
+        self.kernels: list[tuple[str, list[Eqn]]] = [(name, []) for name, _ in kernels]
+        for eqn in graph.eqns:
+            if eqn in self.kernel_of:
+                self.kernels[self.kernel_of[eqn]][1].append(eqn)
+        self.nodes: dict[str, list[str]] = {phase: [] for phase in PHASES}
+        self.sources_of: dict[Eqn, list[str]] = {eqn: [] for eqn in graph.eqns}
         self.edges: list[tuple[str, str, dict[str, str]]] = []
-        self.sources: dict[str, dict[str, str]] = {phase: {} for phase in PHASES}
-        self.results: dict[str, list[tuple[str, str, str]]] = {phase: [] for phase in PHASES}
+        self.residuals: dict[Value, None] = {}
+        self.others: dict[str, tuple[str, str]] = {}
+        self.drawn: set[str] = set()
 
     def draw(self) -> "graphviz.Digraph":
-        dot = drawing(
-            name=self.graph.name,
-            graph_attr=dict(rankdir="TB", newrank="true", nodesep="0.22", ranksep="0.34", bgcolor="white",
-                            fontname=_FONT, fontsize="11", fontcolor=INK, pad="0.2", labelloc="b",
-                            label=self.legend(), tooltip=self.graph.name),
-            node_attr=dict(shape="box", style="filled", fontname=_FONT, fontsize="11", fontcolor=INK,
-                           margin="0.09,0.04", height="0.3", penwidth="1.1"),
-            edge_attr=dict(color=LINE, arrowsize="0.6", fontname=_FONT, fontsize="8", fontcolor=QUIET),
-        )  # fmt: skip
+        """Edges first, for they say which nodes stand where; then nodes, clusters, key."""
         for eqn in self.graph.eqns:
-            self.connect(eqn)
+            for atom in dict.fromkeys(eqn.inputs):
+                self.read(atom, eqn)
         self.leave()
-        self.trace_origins()
+        self.tie()
+        dot = drawing(name=self.graph.name, graph_attr=dict(GRAPH, tooltip=self.graph.name),
+                      node_attr=NODE, edge_attr=EDGE)  # fmt: skip
         self.place(dot)
-        if self.upward and UPDATE in self.phases:
-            last = [e for e in self.graph.eqns if e.phase == FORWARD][-1]
-            for node in self.sources[UPDATE]:
-                self.edges.append((self.id(last), node, dict(style="invis", minlen="2", weight="0")))
         for tail, head, attributes in self.edges:
             dot.edge(tail, head, **attributes)
+        dot.attr(label=self.legend(), labelloc="b")
         return dot
 
-    # -- edges ------------------------------------------------------------------------------------
+    # -- edges, and the nodes they begin or end at -----------------------------------------------
 
     def id(self, eqn: Eqn) -> str:
         return f"e{self.number[eqn]}"
 
     def flow(self, tail: str, head: str, phase: str, **attributes: str) -> None:
-        """An edge inside a phase: drawn against the ranks where the phase runs upward."""
-        if phase in self.upward:
+        """An edge inside a phase, against the ranks where the phase runs upward."""
+        if self.joint and phase == BACKWARD:
             self.edges.append((head, tail, dict(attributes, dir="back")))
         else:
             self.edges.append((tail, head, attributes))
 
-    def connect(self, eqn: Eqn) -> None:
-        """The edges into one equation."""
-        for atom in dict.fromkeys(eqn.inputs):
-            if isinstance(atom, Literal):
-                for host in self.hosts_in(atom):
-                    self.flow(self.source(host, host, eqn.phase, "host"), self.id(eqn), eqn.phase, style="dashed")
-                continue
-            maker = self.maker.get(atom)
-            if maker is None:
-                self.flow(self.outside(atom, eqn.phase), self.id(eqn), eqn.phase)
-                continue
-            label = self.name(atom) if len(maker.outputs) > 1 else ""
-            if maker.phase == eqn.phase:
-                self.flow(self.id(maker), self.id(eqn), eqn.phase, **(dict(label=label) if label else {}))
-            elif maker.phase == FORWARD and eqn.phase == BACKWARD:
-                self.residual(atom, maker, eqn)
-            else:
-                self.flow(self.source(self.name(atom), f"{self.name(atom)}: {atom.type}", eqn.phase, "grad"), self.id(eqn), eqn.phase, color=PHASES[maker.phase][1])
+    def read(self, atom: Atom, eqn: Eqn) -> None:
+        """The edge by which `eqn` gets one operand."""
+        here = self.id(eqn)
+        if isinstance(atom, Literal):
+            words = set(re.findall(r"\w+", atom.expr or ""))
+            for host in self.graph.hosts:
+                if host in words:
+                    self.flow(self.stand("host", host, "", eqn), here, eqn.phase, style="dashed")
+            return
+        maker = self.maker.get(atom)
+        if maker is None or (self.joint and maker.phase != eqn.phase and eqn.phase != BACKWARD):
+            kind = "carried" if maker else "cell" if atom in self.graph.cells else "input"
+            self.flow(self.stand(kind, self.name(atom), type_text(atom.type), eqn), here, eqn.phase)
+        elif self.joint and maker.phase == FORWARD and eqn.phase == BACKWARD:
+            self.residuals[atom] = None
+            size = size_text(atom.type.nbytes)
+            tip = f"{self.name(atom)}: {type_text(atom.type)}, {size} kept for backward"
+            self.edges.append((self.id(maker), here, {
+                "color": PHASES[FORWARD][1], "penwidth": "1.6", "minlen": "0", "class": "residual",
+                "edgetooltip": tip}))  # fmt: skip
+        else:
+            which = {"taillabel": f" {self.name(atom)} "} if len(maker.outputs) > 1 else {}
+            self.flow(self.id(maker), here, eqn.phase, **which)
 
-    def residual(self, value: Value, maker: Eqn, eqn: Eqn) -> None:
-        tip = f"{self.name(value)}: {value.type}, {value.type.nbytes} bytes kept for backward"
-        self.edges.append((self.id(maker), self.id(eqn), dict(
-            color=PHASES[FORWARD][1], penwidth="1.6", minlen="0", tooltip=tip,
-            **{"class": "residual"})))  # fmt: skip
-
-    def outside(self, value: Value, phase: str) -> str:
-        """The node of an input or cell in the phase that reads it: each phase has its own."""
-        kind = "cell" if value in self.graph.cells else "input"
-        return self.source(self.name(value), f"{self.name(value)}: {value.type}", phase, kind)
-
-    def source(self, name: str, text: str, phase: str, kind: str) -> str:
-        node = f"{kind}_{name}_{phase}"
-        self.sources[phase][node] = _source_line(kind, name, text.partition(": ")[2])
+    def stand(self, kind: str, name: str, type: str, eqn: Eqn) -> str:
+        """The node of what `eqn` reads from outside its phase, or its kernel, which has to load it."""
+        node = f"{kind}_{name}_{eqn.phase}_{self.kernel_of.get(eqn, '')}".rstrip("_")
+        if node not in self.others:
+            self.others[node] = (kind, rows(f"<b>{escape(name)}</b>", type))
+            self.nodes[eqn.phase].append(node)
+            self.sources_of[eqn].append(node)
         return node
 
-    def hosts_in(self, literal: Literal) -> list[str]:
-        words = set(re.findall(r"\w+", literal.expr or ""))
-        return [host for host in self.graph.hosts if host in words]
-
     def leave(self) -> None:
-        """Nodes for what leaves the graph: outputs, then new values of cells."""
-        for place, atom in enumerate(self.graph.outputs):
-            self.result(f"output_{place}", "return", atom, "output")
-        for cell, atom in self.graph.effects:
-            self.result(f"effect_{self.name(cell)}", f"{self.name(cell)}[...] =", atom, "effect")
+        """What leaves the graph: outputs, then new values of cells."""
+        leaving = [("output", "return ", atom) for atom in self.graph.outputs]
+        leaving += [("effect", f"{self.name(cell)} ← ", new) for cell, new in self.graph.effects]
+        for place, (kind, text, atom) in enumerate(leaving):
+            maker = self.maker.get(atom) if isinstance(atom, Value) else None
+            phase = maker.phase if maker is not None else self.phases[-1]
+            node = f"{kind}_{place}"
+            title = f"{escape(text)}<b>{escape(self.shown(atom))}</b>"
+            self.others[node] = (kind, rows(title, type_text(atom.type)))
+            self.nodes[phase].append(node)
+            if maker is not None:
+                self.flow(self.id(maker), node, phase)
 
-    def result(self, node: str, text: str, atom: Atom, kind: str) -> None:
-        maker = self.maker.get(atom) if isinstance(atom, Value) else None
-        phase = maker.phase if maker is not None else self.phases[-1] if self.phases else FORWARD
-        shown = self.name(atom) if isinstance(atom, Value) else repr(atom)
-        self.results[phase].append((node, kind, f"{text} {shown}"))
-        if isinstance(atom, Value):
-            tail = self.id(maker) if maker is not None else self.outside(atom, phase)
-            self.flow(tail, node, phase)
-
-    def trace_origins(self) -> None:
-        """A dotted edge to each backward equation from the forward equation it came from."""
+    def tie(self) -> None:
+        """Dotted edges from forward equations to their gradients; the update below both."""
         for eqn, origin in origins(self.graph).items():
-            self.edges.append((self.id(origin), self.id(eqn), dict(
-                style="dotted", arrowhead="none", color=LINE, minlen="0", weight="2",
-                **{"class": "origin"})))  # fmt: skip
+            self.edges.append((self.id(origin), self.id(eqn), {
+                "style": "dotted", "arrowhead": "none", "minlen": "0", "weight": "2",
+                "class": "origin", "edgetooltip": f"gradient of {origin.prim.name}"}))  # fmt: skip
+        if self.joint and UPDATE in self.phases:
+            last = [eqn for eqn in self.graph.eqns if eqn.phase == FORWARD][-1]
+            for eqn in self.graph.eqns:
+                if eqn.phase == UPDATE and self.sources_of[eqn]:
+                    below = dict(style="invis", minlen="3", weight="0")
+                    self.edges.append((self.id(last), self.id(eqn), below))
 
     # -- nodes ------------------------------------------------------------------------------------
 
     def place(self, dot: Any) -> None:
-        """All nodes, in clusters: phases around kernels, unless some kernel spans phases."""
-        for phase in PHASES:
-            with dot.subgraph(name=f"cluster_{phase}") as cluster:
-                cluster.attr(label=phase, labeljust="l", labelloc="t", style="rounded,filled",
-                             color=PHASES[phase][2], fillcolor=PHASES[phase][2],
-                             fontcolor=PHASES[phase][1], margin="10")
-                for node, line in self.sources[phase].items():
-                    self.draw_source(cluster, node, line)
-                for eqn in self.graph.eqns:
-                    if eqn.phase == phase:
-                        cluster.node(self.id(eqn), self.label(eqn), fillcolor=PHASES[phase][0], color=PHASES[phase][1])
-                for node, kind, text in self.results[phase]:
-                    cluster.node(node, text, shape="cylinder" if kind == "effect" else "box", fillcolor=RESULT if kind == "output" else CELL)
+        """All nodes: phases around kernels; where a kernel spans phases, kernels around phases."""
+        spanning = any(len({eqn.phase for eqn in eqns}) > 1 for _, eqns in self.kernels)
+        if not spanning:
+            for phase in self.phases:
+                with dot.subgraph(name=f"cluster_{phase}") as cluster:
+                    cluster.attr(**phase_box(phase))
+                    self.fill(cluster, [eqn for eqn in self.graph.eqns if eqn.phase == phase])
+                    self.stand_in(cluster, self.nodes[phase])
+            return
+        self.fill(dot, self.graph.eqns)
+        for phase in self.phases:
+            self.stand_in(dot, self.nodes[phase])
 
-    def draw_source(self, dot, node, line):
-        kind = node.split("_")[0]
-        shape = dict(cell="cylinder", input="box", host="box", grad="box")[kind]
-        dot.node(node, line, shape=shape, fillcolor=CELL if kind == "cell" else INPUT, style="filled,rounded,dashed" if kind == "host" else "filled,rounded" if kind in ("input","grad") else "filled", color=PHASES[BACKWARD][1] if kind == "grad" else LINE)
+    def fill(self, dot: Any, eqns: Iterable[Eqn]) -> None:
+        """Nodes of `eqns` in their order, a kernel's together where its first one stands."""
+        boxed: set[int] = set()
+        for eqn in eqns:
+            number = self.kernel_of.get(eqn)
+            if number is None:
+                self.equation(dot, eqn)
+            if number is None or number in boxed:
+                continue
+            boxed.add(number)
+            name, inside = self.kernels[number]
+            with dot.subgraph(name=f"cluster_kernel{number}") as box:
+                box.attr(**kernel_box(name))
+                phases = [p for p in self.phases if any(one.phase == p for one in inside)]
+                for phase in phases:
+                    inner = f"cluster_kernel{number}_{phase}" if phases[1:] else None
+                    with box.subgraph(name=inner) as part:
+                        part.attr(**(phase_box(phase) if phases[1:] else {}))
+                        for one in inside:
+                            if one.phase == phase:
+                                self.equation(part, one)
 
-    def label(self, eqn: Eqn) -> str:
-        args = [self.name(a) if isinstance(a, Value) else a.expr or f"{a.value!r}" for a in eqn.inputs]
-        args += [f"{k}={print_param(v)}" for k, v in sorted(eqn.params.items()) if k not in ("shape", "dtype")]
+    def stand_in(self, dot: Any, names: Iterable[str]) -> None:
+        """The nodes of these names that are no equations, unless they are drawn."""
+        for name in names:
+            if name not in self.drawn:
+                self.drawn.add(name)
+                kind, label = self.others[name]
+                shape, style, fill, line, _ = KINDS[kind]
+                dot.node(name, label, shape=shape, style=style, fillcolor=fill, color=line,
+                         **{"class": kind})  # fmt: skip
+
+    def equation(self, dot: Any, eqn: Eqn) -> None:
+        """An equation's node, after those of what it is the first to read."""
+        self.stand_in(dot, self.sources_of[eqn])
+        args = [self.shown(atom) for atom in eqn.inputs]
+        args += [f"{key}={print_param(value)}" for key, value in sorted(eqn.params.items())
+                 if key not in ("shape", "dtype")]  # fmt: skip
         text = ", ".join(args)
-        text = text if len(text) <= _WIDEST else text[:_WIDEST - 1] + "…"
-        outs = ", ".join(f"{self.name(v)}: {v.type}" for v in eqn.outputs)
-        rows = [f"<b>{escape(eqn.prim.name)}</b>({escape(text)})", f'<font point-size="9">{escape(outs)}</font>']
-        if eqn.loc:
-            rows.append(f'<font point-size="8" color="{QUIET}">{escape(str(eqn.loc))}</font>')
-        return f"<{'<br/>'.join(rows)}>"
+        call = f"<b>{escape(eqn.prim.name)}</b>({escape(cut(text))})"
+        made = ", ".join(f"{self.name(value)}: {type_text(value.type)}" for value in eqn.outputs)
+        outs = ", ".join(self.name(value) for value in eqn.outputs)
+        where = f"\n{eqn.loc.file}:{eqn.loc.line}" if eqn.loc is not None else ""
+        fill, line, _ = PHASES[eqn.phase]
+        label = rows(call, cut(made), str(eqn.loc or ""))
+        tip = f"{outs} = {eqn.prim.name}({text}){where}".replace("\\", "\\\\")
+        dot.node(self.id(eqn), label, fillcolor=fill, color=line, tooltip=tip,
+                 **{"class": eqn.phase, "id": f"eqn-{self.number[eqn]}"})  # fmt: skip
+
+    def shown(self, atom: Atom) -> str:
+        if isinstance(atom, Value):
+            return self.name(atom)
+        return atom.expr or str(atom.type.dtype.np.type(atom.value))
 
     def legend(self) -> str:
-        return self.graph.name
-
-
-def _source_line(kind, name, type):
-    return f"<<b>{escape(name)}</b><br/><font point-size='9'>{escape(type)}</font>>" if type else f"<<b>{escape(name)}</b>>"
+        """Title and key of what occurs in the picture."""
+        kinds = {kind for kind, _ in self.others.values()}
+        keys = [swatch(*PHASES[phase][:2], phase) for phase in self.phases]
+        keys += [swatch(*look[2:], dashed="dashed" in look[1])
+                 for kind, look in KINDS.items() if kind in kinds]  # fmt: skip
+        if self.kernels:
+            keys.append(swatch("white", KERNEL, "fused kernel"))
+        if self.residuals:
+            kept = size_text(sum(value.type.nbytes for value in self.residuals))
+            words = f"kept for backward ({len(self.residuals)}: {kept})"
+            keys.append(stroke("━▸", PHASES[FORWARD][1], words))
+        if any(attributes.get("class") == "origin" for _, _, attributes in self.edges):
+            keys.append(stroke("┄┄", LINE, "to its gradient"))
+        count = len(self.graph.eqns)
+        return legend(self.graph.name, f"{count} equation{'s' * (count != 1)}", keys)
 
 
 def origins(graph: Graph) -> dict[Eqn, Eqn]:
-    """For each backward equation the forward equation its rule was applied to, as far as can be told."""
-    made = {value: eqn for eqn in graph.eqns for value in eqn.outputs}
-    forward = [eqn for eqn in graph.eqns if eqn.phase == FORWARD]
+    """For each backward equation the forward equation whose gradient it is, as far as can be told.
+
+    `eqn.origin` names only the primitive. Among the equations of that primitive (on the same line,
+    where lines are known) the one sharing most operands is taken; else the one the equations it
+    reads come from; else the last that has no gradient yet.
+    """
+    maker = {value: eqn for eqn in graph.eqns for value in eqn.outputs}
+    candidates: dict[str, list[Eqn]] = {}
+    for eqn in reversed(graph.eqns):
+        if eqn.phase == FORWARD:
+            candidates.setdefault(eqn.prim.name, []).append(eqn)
     found: dict[Eqn, Eqn] = {}
     claimed: set[Eqn] = set()
     for eqn in graph.eqns:
-        if eqn.phase != BACKWARD or not eqn.origin:
-            continue
-        options = [f for f in reversed(forward) if f.prim.name == eqn.origin
-                   and (f.loc is None or eqn.loc is None or f.loc == eqn.loc)]
-        if not options:
-            continue
-        read = {a for a in eqn.inputs if isinstance(a, Value)}
-        shared = {f: len(read & {*f.inputs, *f.outputs}) for f in options}
-        before = [found[m] for m in map(made.get, eqn.inputs) if m in found and found[m] in options]
-        best = max(options, key=lambda f: (shared[f], f in before, f not in claimed))
-        found[eqn] = best
-        claimed.add(best)
+        options = candidates.get(eqn.origin, []) if eqn.phase == BACKWARD else []
+        options = [f for f in options if f.loc is None or eqn.loc is None or f.loc == eqn.loc]
+        if options:
+            read = {atom for atom in eqn.inputs if isinstance(atom, Value)}
+            earlier = {found.get(maker[value]) for value in read if value in maker}
+            shared = [len(read.intersection(f.inputs + f.outputs)) for f in options]
+            ranks = [(n, f in earlier, f not in claimed) for n, f in zip(shared, options)]
+            best = options[ranks.index(max(ranks))]
+            found[eqn] = best
+            claimed.add(best)
     return found

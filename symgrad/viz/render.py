@@ -1,4 +1,4 @@
-"""DOT text becomes a picture without a system Graphviz: the `dot` program if it is there, else pygraphviz.
+"""DOT text becomes a picture without a system Graphviz: by `dot` if it is there, else pygraphviz.
 
 The wheel of pygraphviz carries Graphviz as a library, so `pip install` is enough. `Drawing` is a
 `graphviz.Digraph` whose `render`, `pipe` and notebook display take the same way.
@@ -20,10 +20,10 @@ from symgrad.errors import GraphvizMissingError
 if TYPE_CHECKING:
     import graphviz
 
-_INSTALL = 'pip install "symgrad[viz]" (no system package needed), or install graphviz from graphviz.org'
+_INSTALL = 'pip install "symgrad[viz]" (no system package needed), or install graphviz'
 
-# In a process of its own: Graphviz 14 ends the process with a fault when it frees a layout that has two
-# labels with an empty first line, which is how torchviz labels tensors without a name.
+# In a process of its own: Graphviz 14 ends the process with a fault when it frees a layout that has
+# two labels with an empty first line, which is how torchviz labels tensors without a name.
 _LIBRARY_CALL = """
 import os, sys
 from pygraphviz import agraph
@@ -44,7 +44,7 @@ def to_svg(source: str) -> str:
 
 
 def render(dot: Any, path: str | os.PathLike[str]) -> str:
-    """Write the picture of `dot` (DOT text, or what has a `.source`) to `path`; its suffix is the format.
+    """Write the picture of `dot` (DOT text, or what has a `.source`) to `path`, by its suffix.
 
     `.gv` and `.dot` write the DOT text itself, which needs no Graphviz.
     """
@@ -77,7 +77,8 @@ def _by_library(source: str, format: str, engine: str) -> bytes:
 
 def _ask(command: list[str], source: str, **options: Any) -> bytes:
     """What `command` answers to the DOT text; its complaint, on one line, as a ValueError."""
-    done = subprocess.run(command, input=source.encode("utf-8"), capture_output=True, **options)
+    done: subprocess.CompletedProcess[bytes] = subprocess.run(
+        command, input=source.encode("utf-8"), capture_output=True, check=False, **options)
     if done.returncode or not done.stdout:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         complaint = next((line for line in said if line.startswith("Error")), said[-1] if said else
@@ -88,7 +89,8 @@ def _ask(command: list[str], source: str, **options: Any) -> bytes:
 
 def drawing(**attributes: Any) -> "graphviz.Digraph":
     """An empty `graphviz.Digraph` that also renders where no Graphviz program is installed."""
-    return _drawing_class()(**attributes)  # type: ignore[no-any-return]
+    dot: graphviz.Digraph = _drawing_class()(**attributes)
+    return dot
 
 
 @functools.cache
@@ -96,9 +98,9 @@ def _drawing_class() -> Any:
     try:
         import graphviz
     except ImportError as error:
-        raise GraphvizMissingError("the Python package graphviz is not installed", hint=_INSTALL) from error
+        raise GraphvizMissingError("the Python package graphviz is missing", hint=_INSTALL) from error
 
-    class Drawing(graphviz.Digraph):
+    class Drawing(graphviz.Digraph):  # type: ignore[misc, unused-ignore]
         """A `graphviz.Digraph` rendered by `symgrad.viz.render`."""
 
         def pipe(self, format: str | None = None, renderer: str | None = None,
@@ -113,7 +115,7 @@ def _drawing_class() -> Any:
 
         def render(self, filename: Any = None, directory: Any = None, view: bool = False,
                    cleanup: bool = False, format: str | None = None, *args: Any,
-                   outfile: Any = None, engine: str | None = None, **kwargs: Any) -> str:  # fmt: skip
+                   outfile: Any = None, engine: str | None = None, **kwargs: Any) -> Any:  # fmt: skip
             """Save the source, write the picture beside it (or to `outfile`); returns its path."""
             if shutil.which(engine or self.engine) is not None:
                 return super().render(filename, directory, view, cleanup, format, *args,

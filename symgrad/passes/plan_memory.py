@@ -1,0 +1,158 @@
+"""Give every value that needs workspace a place in it, and let places be used again.
+
+Two buffers may overlap only if no equation needs both. Sizes that depend on a batch size cannot be
+compared with those that do not, and the plan must not change with the batch size; so buffers are
+grouped by the named extents their size is a multiple of, each group is packed by its coefficients
+(largest first, lowest gap that is free), and groups lie one after the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Callable, Iterable
+
+from symgrad.dtypes import DType, float32, float64
+from symgrad.ir.access import is_scalar, squeezed
+from symgrad.ir.dims import Dim
+from symgrad.ir.extents import poly
+from symgrad.ir.graph import Eqn, Value
+from symgrad.ir.primitive import Reduce
+from symgrad.passes.schedule import TEMP, Call, Kernel, Plan, Schedule, Slot
+
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector
+
+
+@dataclass(frozen=True)
+class Want:
+    """A buffer of `size` elements in use over the half-open range of times."""
+
+    value: Value
+    dtype: DType
+    size: int
+    start: int
+    stop: int
+
+
+def plan_memory(schedule: Schedule) -> Plan:
+    """The schedule with a workspace slot for each value that lives between steps.
+
+    `plan.every` is the plan for backends that compute one equation at a time, where each computed
+    value of more than one element lives in memory.
+    """
+    times = {eqn: i for i, step in enumerate(schedule.steps) for eqn in step.eqns}
+    scratch = [
+        Want(eqn.out, float64, eqn.out.type.size, i, i + 1)
+        for i, step in enumerate(schedule.steps) for eqn in step.eqns if needs_scratch(schedule, eqn)
+    ]  # fmt: skip
+    plan = _plan(schedule, schedule.temps, times.__getitem__, scratch)
+    order = {eqn: i for i, eqn in enumerate(e for s in schedule.steps for e in s.eqns)}
+    lone = [v for s in schedule.steps for e in s.eqns for v in e.outputs
+            if v not in schedule.homes and not is_scalar(v.type.shape)]  # fmt: skip
+    return replace(plan, every=_plan(schedule, (*schedule.temps, *lone), order.__getitem__, []))
+
+
+def needs_scratch(schedule: Schedule, eqn: Eqn) -> bool:
+    """Whether a partial float32 sum runs over an extent that encloses one it keeps.
+
+    Then many sums are under way at once; they are kept in float64 until the loop ends.
+    """
+    if not isinstance(eqn.prim.lower, Reduce) or eqn.out.type.dtype is not float32:
+        return False
+    if eqn.prim.lower.op not in ("add", "mul") or eqn.out not in schedule.homes:
+        return False
+    kept = [axis in eqn.params["axis"] for axis in squeezed(eqn.inputs[0].type.shape)]
+    return any(reduced and not all(kept[i:]) for i, reduced in enumerate(kept))
+
+
+def _plan(
+    schedule: Schedule, values: Iterable[Value], time: Callable[[Eqn], int], scratch: list[Want]
+) -> Plan:
+    wants = _wants(schedule, list(values), time)
+    slots: dict[tuple[Value, bool], Slot] = {}
+    sizes: dict[DType, int] = {}
+    peak = 0
+    everything = [(w, False) for w in wants] + [(w, True) for w in scratch]
+    for dtype in sorted({w.dtype for w, _ in everything}, key=lambda d: d.name):
+        group = [(w, s) for w, s in everything if w.dtype is dtype]
+        sizes[dtype] = _pack(group, dtype, slots)
+        peak += int(sizes[dtype]) * dtype.itemsize
+    return Plan(
+        schedule,
+        {value: slot for (value, is_scratch), slot in slots.items() if not is_scratch},
+        {value: slot for (value, is_scratch), slot in slots.items() if is_scratch},
+        sizes, peak, sum(int(w.size) * w.dtype.itemsize for w, _ in everything),
+    )  # fmt: skip
+
+
+def _wants(schedule: Schedule, values: list[Value], time: Callable[[Eqn], int]) -> list[Want]:
+    """The live range of each value: from the equation that makes it through its last reader."""
+    first: dict[Value, int] = {}
+    last: dict[Value, int] = {}
+    end = 0
+    for step in schedule.steps:
+        for eqn in step.eqns:
+            end = time(eqn)
+            for value in eqn.outputs:
+                first[value] = last[value] = end
+            for atom in eqn.inputs:
+                if isinstance(root := schedule.seen(atom).root, Value):
+                    last[root] = end
+    for step in schedule.steps:
+        for copy in step.copies if isinstance(step, Kernel) else ():
+            end += 1
+            if isinstance(root := schedule.seen(copy.source).root, Value):
+                last[root] = end
+            if copy.home.kind == TEMP:
+                first[copy.like] = last[copy.like] = end
+    for atom in schedule.graph.results():
+        if isinstance(root := schedule.seen(atom).root, Value) and root in first:
+            last[root] = max(last[root], first[root])
+    return [Want(v, v.type.dtype, v.type.size, first[v], last[v] + 1) for v in dict.fromkeys(values)]
+
+
+def _pack(wants: list[tuple[Want, bool]], dtype: DType, slots: dict[tuple[Value, bool], Slot]) -> int:
+    """Offsets for one dtype; returns the number of elements needed."""
+    groups: dict[tuple[str, ...], list[tuple[Want, bool, int]]] = {}
+    unit = ALIGNMENT // dtype.itemsize
+    for want, is_scratch in wants:
+        terms = poly(want.size)
+        if len(terms) == 1 and terms[0][0]:
+            groups.setdefault(terms[0][0], []).append((want, is_scratch, terms[0][1]))
+        elif isinstance(want.size, Dim):  # no single product: a group of its own
+            key = tuple("*".join((str(c), *m)) for m, c in terms)
+            groups.setdefault(key, []).append((want, is_scratch, 1))
+        else:
+            groups.setdefault((), []).append((want, is_scratch, -(-int(want.size) // unit) * unit))
+    base: int = 0
+    for key in sorted(groups, key=lambda k: (len(k), k)):
+        want, _, coefficient = groups[key][0]
+        one = 1 if not key else want.size if coefficient == 1 else _monomial(want.size, key)
+        top = 0
+        done: list[tuple[Want, int, int]] = []
+        for want, is_scratch, size in sorted(groups[key], key=lambda g: -g[2]):
+            at = _lowest_gap(want, size, done)
+            done.append((want, at, size))
+            slots[want.value, is_scratch] = Slot(dtype, base + at * one if at else base, want.size)
+            top = max(top, at + size)
+        base = base + top * one
+    return base
+
+
+def _monomial(size: int, names: tuple[str, ...]) -> int:
+    """The product of the named extents in `size`, as an extent."""
+    coefficient = poly(size)[0][1]
+    return Dim(int(size) // coefficient, "(" + " * ".join(names) + ")")
+
+
+def _lowest_gap(want: Want, size: int, done: list[tuple[Want, int, int]]) -> int:
+    """The lowest offset at which no buffer of `done` in use at the same time is in the way."""
+    at = 0
+    rivals = sorted((o, s) for w, o, s in done if w.start < want.stop and want.start < w.stop)
+    for offset, extent in rivals:
+        if at + size <= offset:
+            break
+        at = max(at, offset + extent)
+    return at
+
+
+__all__ = ["Call", "Plan", "needs_scratch", "plan_memory"]

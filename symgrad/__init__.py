@@ -1,8 +1,8 @@
 """symgrad: trace a PyTorch-style training step once, compile forward and backward to readable Python."""
 
+from typing import TYPE_CHECKING
+
 from symgrad import autograd, nn, optim
-from symgrad.compiler import Compiled, compile
-from symgrad.compiler import trace_graph as trace
 from symgrad.dtypes import (
     float16, float32, float64, get_default_dtype, int8, int16, int32, int64, set_default_dtype, uint8,
 )  # fmt: skip
@@ -30,5 +30,30 @@ from symgrad.ops.random import (
 from symgrad.tensor import Size, Tensor, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from symgrad.tensor.core import Device as device
 
+if TYPE_CHECKING:
+    from symgrad.compiler import Compiled, compile
+    from symgrad.compiler import trace_graph as trace
+    from symgrad.viz import make_dot
+
 float, double, half = float32, float64, float16
 long, int, short = int64, int32, int16
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "Compiled": ("symgrad.compiler", "Compiled"),
+    "compile": ("symgrad.compiler", "compile"),
+    "trace": ("symgrad.compiler", "trace_graph"),
+    "make_dot": ("symgrad.viz", "make_dot"),
+}
+"""Loaded when first asked for: eager users do not wait for the compiler or for graphviz."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    module, attribute = _LAZY[name]
+    value = globals()[name] = getattr(import_module(module), attribute)
+    return value

@@ -9,6 +9,8 @@ import pytest
 from oracle import DTYPES, agree, make
 from samples import strided, values
 
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
 A, B, V = values(3, 4), values(3, 4, seed=1), values(4, seed=2)
 P = values(3, 4, low=0.2, high=3.0)
 CUBE, M, N = values(2, 3, 4), values(2, 4, 3, seed=1), values(4, 2, seed=3)

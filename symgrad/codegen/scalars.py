@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Mapping
 
 from symgrad.codegen.loops import Const, Expr, Op, Var
-from symgrad.dtypes import DType, bool_
+from symgrad.dtypes import FLOATING, DType, bool_
 from symgrad.errors import BackendError
 
 
@@ -43,7 +43,6 @@ SPELLINGS: dict[str, Spelling] = {
     "abs": Spelling("abs({0})", "fabsf({0})", "fabs({0})"),
     "maximum": Spelling("_maximum({0}, {1})", "maximum({0}, {1})"),
     "minimum": Spelling("_minimum({0}, {1})", "minimum({0}, {1})"),
-    "sign": Spelling("_sign({0})", "sign({0})"),
 }
 
 _BINARY = {
@@ -146,9 +145,24 @@ class _Formula:
             x, n = args
             assert isinstance(n, _Number) and not isinstance(x, _Number)
             return self.power(x, int(n.value))
+        if fn == "sign":
+            return self.sign(args[0])
         if fn not in SPELLINGS:
             raise BackendError(f"unknown scalar function {fn!r}", hint="add it to codegen.scalars.SPELLINGS")
         return self.same(fn, *args)
+
+    def sign(self, x: Expr | _Number) -> Expr:
+        """1, -1 or 0; x itself (nan) if it is none of more, less and equal to 0."""
+        assert not isinstance(x, _Number)
+        x = self.name(x)
+        one, zero = constant(1, x.dtype), constant(0, x.dtype)
+        found = x
+        for test, value in (("eq", zero), ("lt", constant(-1, x.dtype)), ("gt", one)):
+            if x.dtype.category != FLOATING and test == "eq":
+                found = zero
+            elif test != "lt" or x.dtype.np.kind != "u":
+                found = Op("select", (Op(test, (x, zero), bool_), value, found), x.dtype)
+        return found
 
     def power(self, x: Expr, n: int) -> Expr:
         """x to the n by squaring, in the order the array form multiplies."""

@@ -72,12 +72,12 @@ def resolve_backend(name: str) -> str:
 
 
 def build(program: "Program") -> Executable:
-    """Emit, store, load."""
+    """Store, load and bind what was emitted for a program."""
     if program.backend == "reference":
         return Executable("", {name: reference_entry(graph) for name, graph in program.parts.items()})
-    from symgrad.compiler.emitted import build_emitted
+    from symgrad.compiler.emitted import build_executable
 
-    return build_emitted(program)
+    return build_executable(program, program.emitted)
 
 
 def reference_entry(graph: Graph) -> Entry:

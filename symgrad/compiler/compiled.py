@@ -13,6 +13,7 @@ from symgrad.capture.pytree import flatten
 from symgrad.capture.trace import trace
 from symgrad.compiler.backends import resolve_backend
 from symgrad.compiler.program import Program
+from symgrad.compiler.explain import Explanation
 from symgrad.compiler.fastpath import MISS
 from symgrad.compiler.variant import Variant
 from symgrad.config import config
@@ -116,6 +117,10 @@ class Compiled:
     def program(self, *args: Any, **kwargs: Any) -> Program:
         """What would run for these arguments, without running it."""
         return self._program(args, kwargs)
+
+    def explain(self) -> Explanation:
+        """What was fused and what it moves, and every retrace with its reason."""
+        return Explanation(self)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:

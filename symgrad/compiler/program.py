@@ -56,6 +56,13 @@ class Program:
             self.passes.append(Stage("partition", graph, 0.0))
 
     @cached_property
+    def emitted(self) -> Any:
+        """The emitted module's text and schedules; needs no GPU."""
+        from symgrad.compiler.emitted import emit_program
+
+        return emit_program(self)
+
+    @cached_property
     def executable(self) -> Executable:
         """The emitted, loaded code."""
         return build(self)
@@ -90,17 +97,17 @@ class Program:
     @property
     def source(self) -> str:
         """The emitted Python module."""
-        return self.executable.source
+        return str(self.emitted.source)
 
     @property
     def schedule(self) -> Any:
         """The fused schedule of each emitted entry."""
-        return self.executable.schedules
+        return self.emitted.schedules
 
     @property
     def kernels(self) -> list[tuple[str, tuple[Eqn, ...]]]:
         """Fused kernels as (name, equations)."""
-        return self.executable.kernels
+        return self.emitted.kernels  # type: ignore[no-any-return]
 
     def __str__(self) -> str:
         return str(self.graph)

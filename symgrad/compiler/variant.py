@@ -92,7 +92,7 @@ class Variant:
         for name, (holder, key) in self.traced.hosts.items():
             if holder == "argument":
                 values[name] = leaves[key]
-            elif isinstance(holder, dict):
+            elif hasattr(type(holder), "__getitem__"):
                 values[name] = holder[key]
             else:
                 values[name] = signed(getattr(holder, key))

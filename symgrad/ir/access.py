@@ -100,3 +100,25 @@ def broadcast_strides(seen: Access, shape: Shape) -> Shape:
         for i, (e, s) in enumerate(zip(seen.shape, seen.strides))
     )
     return (0,) * pad + inner
+
+
+def is_dense(seen: Access) -> bool:
+    """Whether BLAS can read the last two extents: one of them dense, the other at least as long."""
+    return not isinstance(seen.root, Literal) and leading(seen) is not None
+
+
+def leading(seen: Access) -> tuple[bool, int] | None:
+    """(transposed, leading dimension) of the matrix, or None if BLAS cannot read it."""
+    rows, columns = seen.shape[-2:]
+    down, across = seen.strides[-2:]
+    if int(across) == 1 or int(columns) <= 1:
+        if int(rows) <= 1:
+            return False, columns
+        if int(down) >= int(columns):
+            return False, down
+    if int(down) == 1 or int(rows) <= 1:
+        if int(columns) <= 1:
+            return True, rows
+        if int(across) >= int(rows):
+            return True, across
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Callable
 
 from symgrad.errors import GradError
@@ -37,13 +38,18 @@ def tensor_backward(
 
 
 def accumulate(found: dict[Tensor, Tensor], create_graph: bool) -> None:
-    """Add cotangents into `.grad`: in place into one that exists, else as a new tensor."""
+    """Add cotangents (emptying `found`) into `.grad`: in place into one that exists, else as a new tensor."""
+    traced = state.capture() is not None
     with state.set_grad_enabled(create_graph):
-        for leaf, g in found.items():
-            g = run_hooks(leaf._hooks, g)
+        for leaf in list(found):
+            g = found.pop(leaf)
+            if traced:
+                g = run_hooks(leaf._hooks, g)
             old = leaf.grad
             if old is None:
                 shared = g._base is not None or (not create_graph and g._rg) or not g.is_contiguous()
+                if not traced and sys.getrefcount(g) > 2:  # another leaf's gradient, or the user's own tensor
+                    shared = True
                 leaf.grad = own(g) if shared else g
             elif create_graph:
                 leaf.grad = old + g

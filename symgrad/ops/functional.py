@@ -6,7 +6,7 @@ from typing import Any
 
 from symgrad import dtypes
 from symgrad.dtypes import DType
-from symgrad.errors import ShapeError
+from symgrad.errors import DTypeError, ShapeError
 from symgrad.ir.primitive import Scalar
 from symgrad.ops import elementwise as ew
 from symgrad.ops.linalg import matmul as matmul_p
@@ -42,6 +42,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     """Matrix product with PyTorch's rules for vectors and batches."""
     if input.ndim == 0 or other.ndim == 0:
         raise ShapeError(f"both arguments to matmul need to be at least 1D, but they are {input.ndim}D and {other.ndim}D")
+    _same_dtype(input, other)
     a = unsqueeze(input, 0) if input.ndim == 1 else input
     b = unsqueeze(other, 1) if other.ndim == 1 else other
     out: Tensor = bind(matmul_p, (a, b), {})
@@ -50,10 +51,17 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     return squeeze(out, -1 if other.ndim == 1 else -2) if input.ndim == 1 else out
 
 
+def _same_dtype(a: Tensor, b: Tensor) -> None:
+    if a.dtype is not b.dtype:
+        raise DTypeError(f"expected m1 and m2 to have the same dtype, but got: {a.dtype.name} != {b.dtype.name}",
+                         hint="convert one of them with .to()")  # fmt: skip
+
+
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """Product of two matrices."""
     if input.ndim != 2 or mat2.ndim != 2:
         raise ShapeError("self must be a matrix" if input.ndim != 2 else "mat2 must be a matrix")
+    _same_dtype(input, mat2)
     return bind(matmul_p, (input, mat2), {})  # type: ignore[no-any-return]
 
 
@@ -61,6 +69,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """Batched product of 3-d tensors."""
     if input.ndim != 3 or mat2.ndim != 3:
         raise ShapeError("batch1 must be a 3D tensor" if input.ndim != 3 else "batch2 must be a 3D tensor")
+    _same_dtype(input, mat2)
     return bind(matmul_p, (input, mat2), {})  # type: ignore[no-any-return]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from symgrad import dtypes
-from symgrad.errors import DimError, ShapeError, TraceError
+from symgrad.errors import DimError, TraceError
 from symgrad.ops.functional import convert, slice_read, where
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
@@ -28,7 +28,7 @@ def normalize(index: Any, ndim: int) -> tuple[Any, ...] | None:
         elif isinstance(item, slice):
             item = slice(*(None if v is None else int(v) for v in (item.start, item.stop, item.step)))
             if item.step is not None and item.step <= 0:
-                raise ShapeError("step must be greater than zero")
+                raise ValueError("step must be greater than zero")
         elif item is not None and item is not Ellipsis:
             raise DimError(f"only integers, slices (`:`), ellipsis (`...`), None and masks are valid "
                            f"indices (got {type(item).__name__})")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Callable
 
 import numpy as np
 
-from symgrad import dtypes
 from symgrad.errors import DTypeError, ShapeError
 from symgrad.ops import functional as F
 from symgrad.tensor import state
-from symgrad.tensor.core import Tensor, wrap
+from symgrad.tensor.core import Tensor, fresh_node, wrap
 from symgrad.tensor.views import assign, check_writable, mark_modified
 
 
@@ -34,11 +34,30 @@ def twin(name: str, function: Callable[..., Any], ufunc: Any = None) -> Callable
                 and _direct(self, args[0], ufunc):  # fmt: skip
             return self
         check_writable(self)
-        return store(self, function(self, *args, **kwargs), name)
+        if not state.is_grad_enabled() or not (self._rg or any([requires_grad_of(x) for x in args])):
+            return store(self, function(self, *args, **kwargs), name)
+        before = original(self)
+        value = function(before, *args, **kwargs)
+        if state.capture() is None and sys.getrefcount(before) > 2:  # a gradient formula kept it
+            before._data = before._data.copy()
+        return store(self, value, name)
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"In-place version of `{name.rstrip('_')}`."
     return method
+
+
+def original(self: Tensor) -> Tensor:
+    """What `self` is now, as a tensor that the coming change does not reach."""
+    active = state.capture()
+    out = wrap(self._data if active is None else active.value_of(self))
+    out._rg, out._node = self._rg, fresh_node(self)
+    return out
+
+
+def requires_grad_of(x: Any) -> bool:
+    """Whether x is a tensor that requires grad."""
+    return isinstance(x, Tensor) and x._rg
 
 
 def _direct(target: Tensor, other: Any, ufunc: Any, alpha: Any = 1) -> bool:
@@ -62,11 +81,7 @@ def _direct(target: Tensor, other: Any, ufunc: Any, alpha: Any = 1) -> bool:
     if kind is not int and kind is not float:
         return False
     ufunc(data, y if alpha == 1 else y * alpha, out=data)
-    owner = target._base
-    if owner is None:
-        owner = target
-    owner._version += 1
-    owner._modified = state.tick()
+    mark_modified(target)
     return True
 
 
@@ -78,6 +93,9 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     src = F.convert(src, self.dtype)
     if tuple(src.shape) != tuple(self.shape):
         src = F.expand(src, tuple(self.shape))
+    if self._rg and not src._rg and state.is_grad_enabled():
+        # The result still depends, with gradient zero, on what was overwritten.
+        src = F.slice_write(original(self), src, (slice(None),) * self.ndim)
     return assign(self, src)
 
 
@@ -127,13 +145,7 @@ def _times(tensor: Any, value: Any) -> Any:
     return tensor if type(value) in (int, float) and value == 1 else tensor * value
 
 
-def requires_grad_of(x: Any) -> bool:
-    """Whether x is a tensor that requires grad."""
-    return isinstance(x, Tensor) and x._rg
-
-
 _add_ = twin("add_", F.add_op, np.add)
 _sub_ = twin("sub_", F.sub_op, np.subtract)
 mul_ = twin("mul_", F.mul_op, np.multiply)
 div_ = twin("div_", F.div_op, np.true_divide)
-_ = dtypes

@@ -101,6 +101,9 @@ def backward(
                     send(edge, part)
             if not retain_graph and node.saved:
                 node.saved = FREED
+    for leaf in found:
+        if leaf._hooks and leaf._node is None:
+            found[leaf] = run_hooks(leaf._hooks, found[leaf])
     if leaves_only is not None:
         return {t: g for t, g in found.items() if id(t) in leaves_only}
     return found

@@ -141,7 +141,7 @@ expand = primitive(
 )
 slice_ = primitive(
     "slice", "x", params=("index",), infer=_infer_view("slice", _slice_layout),
-    array="x[index]", lower=View(_slice_layout),
+    array="x[(*index, ...)]", lower=View(_slice_layout),
     grad=dict(x=lambda g, x_shape, index: _zeros(x_shape, g).slice_write(g, index)),
     doc="Basic indexing by ints, slices and None.", gradient="dx = zeros with g at the index",
 )

@@ -103,6 +103,11 @@ class Slots(defaultdict[Any, dict[str, Any]]):
         if (owner := self._owner()) is not None:
             owner.restructured()
 
+    def __missing__(self, param: Any) -> dict[str, Any]:
+        slots: dict[str, Any] = {}
+        dict.__setitem__(self, param, slots)  # a first step adds state; nothing is taken away
+        return slots
+
     def __setitem__(self, param: Any, slots: dict[str, Any]) -> None:
         self._restructure()
         super().__setitem__(param, slots)

@@ -8,8 +8,8 @@ layouts are the results' business, values do not change.
 from __future__ import annotations
 
 from symgrad.dtypes import float32, float64
-from symgrad.ir.access import Access, accesses
-from symgrad.ir.graph import Atom, Eqn, Graph, Literal, Value
+from symgrad.ir.access import accesses, is_dense
+from symgrad.ir.graph import Atom, Eqn, Graph, Value
 from symgrad.ir.primitive import Gemm, Primitive
 from symgrad.ops.registry import PRIMITIVES
 
@@ -61,25 +61,3 @@ def _copy(prim: Primitive, value: Value, like: Eqn | None) -> Eqn:
     if like is None:
         return Eqn(prim, (value,), {}, (out,))
     return Eqn(prim, (value,), {}, (out,), like.loc, like.phase, like.origin)
-
-
-def is_dense(seen: Access) -> bool:
-    """Whether BLAS can read the last two extents: one of them dense, the other at least as long."""
-    return not isinstance(seen.root, Literal) and leading(seen) is not None
-
-
-def leading(seen: Access) -> tuple[bool, int] | None:
-    """(transposed, leading dimension) of the matrix, or None if BLAS cannot read it."""
-    rows, columns = seen.shape[-2:]
-    down, across = seen.strides[-2:]
-    if int(across) == 1 or int(columns) <= 1:
-        if int(rows) <= 1:
-            return False, columns
-        if int(down) >= int(columns):
-            return False, down
-    if int(down) == 1 or int(rows) <= 1:
-        if int(columns) <= 1:
-            return True, rows
-        if int(across) >= int(rows):
-            return True, across
-    return None

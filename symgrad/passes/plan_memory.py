@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Callable, Iterable
 
 from symgrad.dtypes import DType, float32, float64
-from symgrad.ir.access import is_scalar, squeezed
+from symgrad.ir.access import squeezed
 from symgrad.ir.dims import Dim
 from symgrad.ir.extents import poly
 from symgrad.ir.graph import Eqn, Value
 from symgrad.ir.primitive import Reduce
-from symgrad.passes.schedule import TEMP, Call, Kernel, Plan, Schedule, Slot
+from symgrad.passes.schedule import OUT, TEMP, Call, Kernel, Plan, Schedule, Slot
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
@@ -36,8 +36,8 @@ class Want:
 def plan_memory(schedule: Schedule) -> Plan:
     """The schedule with a workspace slot for each value that lives between steps.
 
-    `plan.every` is the plan for backends that compute one equation at a time, where each computed
-    value of more than one element lives in memory.
+    `plan.every` is the plan for backends that compute one equation at a time, where each result of
+    a ufunc that has dimensions is written to memory that is already there.
     """
     times = {eqn: i for i, step in enumerate(schedule.steps) for eqn in step.eqns}
     scratch = [
@@ -46,9 +46,9 @@ def plan_memory(schedule: Schedule) -> Plan:
     ]  # fmt: skip
     plan = _plan(schedule, schedule.temps, times.__getitem__, scratch)
     order = {eqn: i for i, eqn in enumerate(e for s in schedule.steps for e in s.eqns)}
-    lone = [v for s in schedule.steps for e in s.eqns for v in e.outputs
-            if v not in schedule.homes and not is_scalar(v.type.shape)]  # fmt: skip
-    return replace(plan, every=_plan(schedule, (*schedule.temps, *lone), order.__getitem__, []))
+    lone = [eqn.out for eqn in order if eqn.prim.is_ufunc and eqn.out.type.ndim and all(
+        home.kind != OUT for home in schedule.homes.get(eqn.out, ()))]  # fmt: skip
+    return replace(plan, every=_plan(schedule, lone, order.__getitem__, []))
 
 
 def needs_scratch(schedule: Schedule, eqn: Eqn) -> bool:

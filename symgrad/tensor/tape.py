@@ -16,6 +16,7 @@ from symgrad.tensor.core import Tensor, array_type, fresh_node, wrap
 from symgrad.tensor.state import tick
 
 FREED: Any = ("freed",)
+SPOILT: Any = ("changed in place",)
 
 
 class Node:
@@ -108,7 +109,7 @@ class AccumulateGrad:
 class Plan:
     """Which rules run for a pattern of needs, and the names they must find saved."""
 
-    __slots__ = ("rules", "saves", "save")
+    __slots__ = ("rules", "saves", "save", "saves_out")
 
     def __init__(self, prim: Primitive, needs: tuple[bool, ...]):
         wide = prim.variadic
@@ -116,6 +117,7 @@ class Plan:
             rule for rule in prim.rules if wide or any(needs[i] for i in rule[0]))  # fmt: skip
         asked = dict.fromkeys(name for _, _, args in self.rules for name in args)
         self.saves = tuple(n for n in asked if n != "g" and n not in prim.params)
+        self.saves_out = "out" in self.saves
         positions = {name: i for i, name in enumerate(prim.names)}
         parts = []
         for name in self.saves:
@@ -174,6 +176,8 @@ def unpack(node: Node) -> dict[str, Any]:
     for name, value in zip(node.plan.saves, node.saved):
         if isinstance(value, Tensor):
             _check_version(value, node)
+        elif value is SPOILT:
+            raise _changed(node, node.prim.name + "'s own result")
         elif name == "out":
             ref, data = value
             value = ref()
@@ -190,15 +194,25 @@ def unpack(node: Node) -> dict[str, Any]:
     return values
 
 
+def spoil_out(node: Node) -> None:
+    """The result `node` saved was changed in place: the node holds it weakly and could not tell later."""
+    if node.saved is not FREED:
+        node.saved = tuple([SPOILT if n == "out" else v for n, v in zip(node.plan.saves, node.saved)])
+
+
 def _check_version(tensor: Tensor, node: Node) -> None:
     owner = tensor._base if tensor._base is not None else tensor
     if owner._modified > node.seq:
         kind: TensorType = array_type(tensor._data)
-        raise VersionError(
-            "one of the variables needed for gradient computation has been modified by an inplace "
-            f"operation: [{kind}], which {node.name()} saved, is at version {owner._version}",
-            hint="change a copy instead (x = x + 1, or x.clone()), or do it after backward()",
-        )
+        raise _changed(node, f"{kind}, now at version {owner._version},")
+
+
+def _changed(node: Node, what: str) -> VersionError:
+    return VersionError(
+        "one of the variables needed for gradient computation has been modified by an inplace "
+        f"operation: {what} which {node.name()} saved",
+        hint="change a copy instead (x = x + 1, or x.clone()), or do it after backward()",
+    )
 
 
 def call_rule(rule: Callable[..., Any], args: tuple[str, ...], g: Any, values: Any, params: Any) -> Any:

@@ -17,7 +17,7 @@ from symgrad.ir.primitive import Primitive
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, ViewOf, fresh_node, wrap
 from symgrad.tensor.dispatch import bind
-from symgrad.tensor.tape import record
+from symgrad.tensor.tape import record, spoil_out
 
 Writer = Callable[[Tensor, Tensor, dict[str, Any]], Tensor]
 _writers: dict[Primitive, Writer] = {}
@@ -89,6 +89,9 @@ def mark_modified(target: Tensor) -> None:
     owner = target._base if target._base is not None else target
     owner._version += 1
     owner._modified = state.tick()
+    node = owner._node
+    if node is not None and node.plan is not None and node.plan.saves_out:
+        spoil_out(node)
 
 
 def check_writable(target: Tensor) -> None:

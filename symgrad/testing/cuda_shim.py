@@ -2,8 +2,8 @@
 
 `cuda_shim.h` says what the CUDA names mean, `cuda_source` reads the kernels' signatures and
 `shim_library` builds and caches the library. `guarded` puts every array in guarded memory, so that a
-kernel that works by luck (one
-element too far, an order of blocks, a barrier only some threads reach) fails here, by name.
+kernel that works by luck (one element too far, an order of blocks, a barrier only some threads
+reach) fails here, by name.
 
 Limits: Linux and g++; blocks run one after the other, so a kernel that waits for another block runs
 into the time limit; rounding is never contracted; a float out of range cast to int differs.

@@ -18,7 +18,7 @@ from symgrad.viz.program import draw_graph
 from symgrad.viz.render import drawing
 
 if TYPE_CHECKING:
-    import graphviz
+    import graphviz  # type: ignore[import-untyped, unused-ignore]
 
 LEAF, OUTPUT, BASE, SAVED = "lightblue", "darkolivegreen1", "darkolivegreen3", "orange"
 

@@ -1,9 +1,9 @@
 """A graph as a picture: forward runs down, backward runs up beside it, the update stands below.
 
 Ranking backward's edges against their direction puts a gradient equation beside the equation it
-came from, so what backward takes over from forward (a residual) is a short edge. Every phase has its
-own node for an input, a cell or another phase's value it reads. A node is one equation, named as in
-the IR text; a fused kernel is a rounded box.
+came from, so what backward takes over from forward (a residual) is a short edge. Every phase has
+its own node for an input, a cell or another phase's value it reads. A node is one equation, named
+as in the IR text; a fused kernel is a rounded box.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Iterable, Sequence
 
 from symgrad.ir.graph import BACKWARD, FORWARD, UPDATE, Atom, Eqn, Graph, Literal, Value
 from symgrad.ir.text import Namer, print_param
+from symgrad.viz.origins import origins
 from symgrad.viz.render import drawing
 from symgrad.viz.style import (
     EDGE, GRAPH, KERNEL, KINDS, LINE, NODE, PHASES, cut, kernel_box, legend, phase_box, rows,
@@ -21,7 +22,7 @@ from symgrad.viz.style import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    import graphviz
+    import graphviz  # type: ignore[import-untyped, unused-ignore]
 
 Kernels = Sequence[tuple[str, Sequence[Eqn]]]
 
@@ -113,7 +114,7 @@ class _Picture:
             self.flow(self.id(maker), here, eqn.phase, **which)
 
     def stand(self, kind: str, name: str, type: str, eqn: Eqn) -> str:
-        """The node of what `eqn` reads from outside its phase, or its kernel, which has to load it."""
+        """The node of what `eqn` reads from outside its phase, or from outside its kernel."""
         node = f"{kind}_{name}_{eqn.phase}_{self.kernel_of.get(eqn, '')}".rstrip("_")
         if node not in self.others:
             self.others[node] = (kind, rows(f"<b>{escape(name)}</b>", type))
@@ -234,31 +235,3 @@ class _Picture:
             keys.append(stroke("┄┄", LINE, "to its gradient"))
         count = len(self.graph.eqns)
         return legend(self.graph.name, f"{count} equation{'s' * (count != 1)}", keys)
-
-
-def origins(graph: Graph) -> dict[Eqn, Eqn]:
-    """For each backward equation the forward equation whose gradient it is, as far as can be told.
-
-    `eqn.origin` names only the primitive. Among the equations of that primitive (on the same line,
-    where lines are known) the one sharing most operands is taken; else the one the equations it
-    reads come from; else the last that has no gradient yet.
-    """
-    maker = {value: eqn for eqn in graph.eqns for value in eqn.outputs}
-    candidates: dict[str, list[Eqn]] = {}
-    for eqn in reversed(graph.eqns):
-        if eqn.phase == FORWARD:
-            candidates.setdefault(eqn.prim.name, []).append(eqn)
-    found: dict[Eqn, Eqn] = {}
-    claimed: set[Eqn] = set()
-    for eqn in graph.eqns:
-        options = candidates.get(eqn.origin, []) if eqn.phase == BACKWARD else []
-        options = [f for f in options if f.loc is None or eqn.loc is None or f.loc == eqn.loc]
-        if options:
-            read = {atom for atom in eqn.inputs if isinstance(atom, Value)}
-            earlier = {found.get(maker[value]) for value in read if value in maker}
-            shared = [len(read.intersection(f.inputs + f.outputs)) for f in options]
-            ranks = [(n, f in earlier, f not in claimed) for n, f in zip(shared, options)]
-            best = options[ranks.index(max(ranks))]
-            found[eqn] = best
-            claimed.add(best)
-    return found

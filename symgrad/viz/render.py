@@ -1,4 +1,4 @@
-"""DOT text becomes a picture without a system Graphviz: by `dot` if it is there, else pygraphviz.
+"""DOT text becomes a picture without a system Graphviz: by `dot` if there is one, else pygraphviz.
 
 The wheel of pygraphviz carries Graphviz as a library, so `pip install` is enough. `Drawing` is a
 `graphviz.Digraph` whose `render`, `pipe` and notebook display take the same way.
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from symgrad.errors import GraphvizMissingError
 
 if TYPE_CHECKING:
-    import graphviz
+    import graphviz  # type: ignore[import-untyped, unused-ignore]
 
 _INSTALL = 'pip install "symgrad[viz]" (no system package needed), or install graphviz'
 
@@ -98,7 +98,7 @@ def _drawing_class() -> Any:
     try:
         import graphviz
     except ImportError as error:
-        raise GraphvizMissingError("the Python package graphviz is missing", hint=_INSTALL) from error
+        raise GraphvizMissingError("Python's graphviz is not installed", hint=_INSTALL) from error
 
     class Drawing(graphviz.Digraph):  # type: ignore[misc, unused-ignore]
         """A `graphviz.Digraph` rendered by `symgrad.viz.render`."""
@@ -115,7 +115,8 @@ def _drawing_class() -> Any:
 
         def render(self, filename: Any = None, directory: Any = None, view: bool = False,
                    cleanup: bool = False, format: str | None = None, *args: Any,
-                   outfile: Any = None, engine: str | None = None, **kwargs: Any) -> Any:  # fmt: skip
+                   outfile: Any = None, engine: str | None = None,
+                   **kwargs: Any) -> Any:  # fmt: skip
             """Save the source, write the picture beside it (or to `outfile`); returns its path."""
             if shutil.which(engine or self.engine) is not None:
                 return super().render(filename, directory, view, cleanup, format, *args,

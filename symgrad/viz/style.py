@@ -75,8 +75,8 @@ def phase_box(phase: str) -> dict[str, str]:
 def kernel_box(name: str) -> dict[str, str]:
     """The cluster of a fused kernel: a dark rounded outline with its name."""
     return dict(label=f"<<b>{escape(name)}</b>>", labeljust="l", labelloc="t",
-                style="rounded,filled", color=KERNEL, fillcolor="white", fontcolor=KERNEL, penwidth="1.6", margin="9",
-                tooltip=escape(name))  # fmt: skip
+                style="rounded,filled", color=KERNEL, fillcolor="white", fontcolor=KERNEL,
+                penwidth="1.6", margin="9", tooltip=escape(name))  # fmt: skip
 
 
 def swatch(fill: str, line: str, words: str, dashed: bool = False) -> str:

@@ -1,0 +1,196 @@
+"""Nests as CPU loops: which accumulator is added where, and in what precision.
+
+A float sum over the innermost axes runs in blocks of 1,024 elements, added in the element's dtype
+(where vector units reorder freely) and combined in float64 in block order: fast, accurate, and the
+same for every run. A reduction over axes outside those it keeps has many sums under way at once;
+they lie in a buffer, in float64 where the elements are float32.
+"""
+
+from __future__ import annotations
+
+from symgrad.codegen import loops
+from symgrad.codegen.loops import (
+    INDEX, Assign, Const, Expr, For, Let, Load, Nest, Op, Reduction, Stmt, Store, Var,
+)  # fmt: skip
+from symgrad.codegen.scalars import convert
+from symgrad.dtypes import BOOL, FLOATING, DType, float64
+
+BLOCK = 1024
+ZERO, ONE = loops.index(0), loops.index(1)
+FOLDS = {"add": "fold_add", "mul": "fold_mul", "max": "maximum", "min": "minimum"}
+
+
+def cpu_map(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+    """The statements with every nest replaced by loops."""
+    out: list[Stmt] = []
+    for stmt in body:
+        out.extend(_Map(stmt).stmts() if isinstance(stmt, Nest) else [stmt])
+    return tuple(out)
+
+
+def start_value(op: str, dtype: DType) -> Const:
+    """What a fold begins with."""
+    if op in ("add", "mul"):
+        return Const(dtype.np.type(op == "mul").item(), dtype)
+    if dtype.category == FLOATING:
+        return Const(float("-inf") if op == "max" else float("inf"), dtype)
+    if dtype.category == BOOL:
+        return Const(op == "min", dtype)
+    import numpy as np
+
+    info = np.iinfo(dtype.np)
+    return Const(int(info.min if op == "max" else info.max), dtype)
+
+
+def fold(op: str, total: Expr, value: Expr) -> Expr:
+    """total op value."""
+    if total.dtype.category == BOOL:
+        return Op({"add": "or", "mul": "and", "max": "or", "min": "and"}[op], (total, value), total.dtype)
+    fn = FOLDS[op]
+    if total.dtype.category != FLOATING:
+        fn = {"fold_add": "add", "fold_mul": "mul"}.get(fn, fn)
+    return Op(fn, (total, value), total.dtype)
+
+
+class _Map:
+    def __init__(self, nest: Nest):
+        self.nest = nest
+        self.rank = len(nest.axes)
+        self.inner = [r for r in nest.reductions if self.first(r) < self.rank]
+        self.outer = [r for r in nest.reductions if self.first(r) == self.rank]
+
+    def first(self, r: Reduction) -> int:
+        """The axis from which on `r` folds all axes (the rank if it keeps the innermost)."""
+        at = self.rank
+        while at > 0 and at - 1 in r.over:
+            at -= 1
+        return at
+
+    @staticmethod
+    def blocked(r: Reduction) -> bool:
+        """Whether `r` is a float sum, whose blocks are combined in float64."""
+        return r.op in ("add", "mul") and r.value.dtype.category == FLOATING
+
+    def scattered(self, r: Reduction) -> bool:
+        """Whether many results are under way at once."""
+        return any(axis < self.first(r) for axis in r.over)
+
+    def total_dtype(self, r: Reduction) -> DType:
+        """The dtype sums of blocks are combined in."""
+        return float64 if self.blocked(r) and (self.several_blocks() or self.first(r) < self.rank - 1
+                                               or self.scattered(r)) else r.value.dtype  # fmt: skip
+
+    def several_blocks(self) -> bool:
+        extent = self.nest.axes[-1].extent
+        return not (isinstance(extent, Const) and extent.value <= BLOCK)
+
+    def stmts(self) -> list[Stmt]:
+        """Initial values, the loops, final values."""
+        out: list[Stmt] = []
+        for r in self.nest.reductions:
+            if self.scattered(r):
+                out.extend(self.over_kept(r, self.initial(r)))
+        out.extend(self.level(0))
+        for r in self.nest.reductions:
+            if self.scattered(r) and r.scratch:
+                index = r.stores[0][1]
+                total = convert(Load(r.scratch, (self.packed(r),), float64), r.value.dtype)
+                out.extend(self.over_kept(r, [Store(b, (index,), total) for b, _ in r.stores]))
+        return out
+
+    def initial(self, r: Reduction) -> list[Stmt]:
+        if r.scratch:
+            return [Store(r.scratch, (self.packed(r),), start_value(r.op, float64))]
+        return [Store(b, (i,), start_value(r.op, r.value.dtype)) for b, i in r.stores]
+
+    def packed(self, r: Reduction) -> Expr:
+        """The position in the scratch buffer: row-major over the axes kept."""
+        total: Expr = ZERO
+        for n, axis in enumerate(self.nest.axes):
+            if n not in r.over:
+                total = loops.add(loops.mul(total, axis.extent), Var(axis.name, INDEX))
+        return total
+
+    def over_kept(self, r: Reduction, body: list[Stmt]) -> list[Stmt]:
+        """Loops over the axes `r` keeps."""
+        for n in reversed(range(self.rank)):
+            if n not in r.over:
+                axis = self.nest.axes[n]
+                body = [For(axis.name, ZERO, axis.extent, ONE, tuple(body), "lanes")]
+        return body
+
+    def level(self, n: int) -> list[Stmt]:
+        """The loop over axis n, with the accumulators that begin and end around it."""
+        if n == self.rank:
+            return self.point()
+        axis = self.nest.axes[n]
+        starting = [r for r in self.inner if self.first(r) == n]
+        out: list[Stmt] = [
+            Assign(self.total(r), start_value(r.op, self.total_dtype(r))) for r in starting]  # fmt: skip
+        if n < self.rank - 1:
+            out.append(For(axis.name, ZERO, axis.extent, ONE, tuple(self.level(n + 1))))
+        else:
+            out.extend(self.innermost(axis.name, axis.extent))
+        for r in starting:
+            out.extend(self.finish(r))
+        return out
+
+    def total(self, r: Reduction) -> str:
+        """The variable sums of blocks go to: the result's own where no conversion follows."""
+        return r.name if self.total_dtype(r) is r.value.dtype else f"{r.name}_total"
+
+    def innermost(self, var: str, extent: Expr) -> list[Stmt]:
+        sums = [r for r in self.inner if self.blocked(r)]
+        parts = [r for r in sums if self.partial(r)]
+        zeros = [Assign(f"{r.name}_block", start_value(r.op, r.value.dtype)) for r in parts]
+        combine = [
+            Assign(self.total(r), self.combined(r, Var(f"{r.name}_block", r.value.dtype))) for r in parts]  # fmt: skip
+        body = tuple(self.level(self.rank))
+        if not sums or not self.several_blocks():
+            return [*zeros, For(var, ZERO, extent, ONE, body, "lanes"), *combine]
+        start = Var("start", INDEX)
+        stop = Op("min", (Op("add", (start, loops.index(BLOCK)), INDEX), extent), INDEX)
+        lanes = For(var, start, stop, ONE, body, "lanes")
+        return [For("start", ZERO, extent, loops.index(BLOCK), (*zeros, lanes, *combine), "block")]
+
+    def partial(self, r: Reduction) -> bool:
+        """Whether blocks of `r` have an accumulator apart from the total."""
+        return self.several_blocks() or self.total_dtype(r) is not r.value.dtype
+
+    def combined(self, r: Reduction, block: Expr) -> Expr:
+        dtype = self.total_dtype(r)
+        return Op(r.op, (Var(self.total(r), dtype), convert(block, dtype)), dtype)
+
+    def point(self) -> list[Stmt]:
+        out = list(self.nest.body)
+        for r in self.inner:
+            dtype = r.value.dtype
+            name = f"{r.name}_block" if self.blocked(r) and self.partial(r) else self.total(r)
+            out.append(Assign(name, fold(r.op, Var(name, dtype), r.value)))
+        for r in self.outer:
+            out.extend(self.scatter(r, r.value))
+        return out
+
+    def scatter(self, r: Reduction, value: Expr) -> list[Stmt]:
+        """Fold one value into the buffer of results."""
+        if r.scratch:
+            index = (self.packed(r),)
+            old = Load(r.scratch, index, float64)
+            return [Store(r.scratch, index, Op(r.op, (old, convert(value, float64)), float64))]
+        value = convert(value, r.value.dtype)
+        out: list[Stmt] = []
+        for buffer, index in r.stores:
+            old = Load(buffer, (index,), value.dtype)
+            new = Op(r.op, (old, value), value.dtype) if self.blocked(r) else fold(r.op, old, value)
+            out.append(Store(buffer, (index,), new))
+        return out
+
+    def finish(self, r: Reduction) -> list[Stmt]:
+        """What becomes of a total once its loops are done."""
+        dtype = self.total_dtype(r)
+        total = Var(self.total(r), dtype)
+        if self.scattered(r):
+            return self.scatter(r, total)
+        if self.first(r) == 0:
+            return [] if dtype is r.value.dtype else [Let(r.name, convert(total, r.value.dtype))]
+        return [Store(buffer, (index,), convert(total, r.value.dtype)) for buffer, index in r.stores]

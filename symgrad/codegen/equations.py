@@ -1,0 +1,172 @@
+"""Equations as lines of NumPy: the array form of each primitive with names put in.
+
+The declaration's `array` text is parsed and its names replaced: operands by variables, parameters
+by literals, `dtype.np` by the NumPy type. A ufunc writes into memory that is given. Helper
+functions a declaration brings along are printed from their source, without annotations.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import math
+import textwrap
+from typing import Any, Callable
+
+from symgrad.dtypes import BOOL, FLOATING, DType
+from symgrad.ir.dims import Dim, DimFloat
+from symgrad.ir.extents import show
+from symgrad.ir.graph import Atom, Eqn, Literal, Value
+from symgrad.ir.primitive import Alias, View
+from symgrad.ir.text import Namer
+
+Reference = Callable[[Value], str]
+
+
+class Equations:
+    """Prints equations into `lines`; `env` has the expression of every value already at hand.
+
+    `maker` gives the equation of a view or of a repeated number, which is printed where it is first
+    needed; `host` names the scalar of a host literal.
+    """
+
+    def __init__(
+        self, local: Namer, maker: dict[Value, Eqn], host: Callable[[Literal], str],
+        helpers: dict[str, str],
+    ):  # fmt: skip
+        self.local, self.maker, self.host, self.helpers = local, maker, host, helpers
+        self.env: dict[Value, str] = {}
+        self.lines: list[tuple[str, str]] = []  # text, note
+
+    def atom(self, atom: Atom, *, scalar: bool = True) -> str:
+        """The expression of an operand, after printing the views it needs."""
+        if isinstance(atom, Literal):
+            return self.literal(atom)
+        if atom not in self.env:
+            eqn = self.maker[atom]
+            if isinstance(eqn.prim.lower, Alias) or eqn.prim.name == "contiguous" and eqn.loc is None:
+                return self.atom(eqn.inputs[eqn.outputs.index(atom)])
+            if eqn.prim.name == "full" and scalar:
+                return self.literal(Literal(eqn.params["value"], atom.type.dtype))
+            self.equation(eqn)
+        return self.env[atom]
+
+    def literal(self, literal: Literal) -> str:
+        """A typed NumPy scalar."""
+        if literal.expr is not None:
+            return f"np.{numpy_name(literal.type.dtype)}({self.host(literal)})"
+        return number(literal.value, literal.type.dtype)
+
+    def equation(self, eqn: Eqn, out: str = "") -> None:
+        """Print `eqn`, into the array `out` if it is given (and the equation is a ufunc)."""
+        note = f"{eqn.loc.file}:{eqn.loc.line}" if eqn.loc is not None else ""
+        ufunc = eqn.prim.is_ufunc
+        args = [self.atom(a, scalar=ufunc and eqn.prim.name != "matmul") for a in eqn.inputs]
+        if ufunc:
+            into = [f"out={out}"] if out else []
+            text = f"np.{eqn.prim.array}({', '.join([*args, *into])})"
+        else:
+            text = self.array_form(eqn, args)
+        names = []
+        for value in eqn.outputs:
+            name = out if out and ufunc else self.local.fresh(value.hint or "t")
+            self.env[value] = name
+            names.append(name)
+        self.lines.append((text if out and ufunc else f"{', '.join(names)} = {text}", note))
+
+    def array_form(self, eqn: Eqn, args: list[str]) -> str:
+        """The declaration's array expression over these arguments."""
+        for name, helper in eqn.prim.helpers.items():
+            self.helpers.setdefault(name, helper_source(name, helper))
+        if eqn.prim.variadic:
+            bound: dict[str, str] = {eqn.prim.names[0]: f"({', '.join(args)},)"}
+        else:
+            bound = dict(zip(eqn.prim.names, args))
+        tree = ast.parse(eqn.prim.array, mode="eval")
+        params = {p: eqn.params.get(p) for p in eqn.prim.params}
+        host = {p: self.literal(Literal(v, eqn.out.type.dtype)) for p, v in params.items()
+                if hasattr(v, "expr") and not isinstance(v, (Dim, DimFloat))}  # fmt: skip
+        return ast.unparse(_Fill(bound, params, host).visit(tree))
+
+
+class _Fill(ast.NodeTransformer):
+    """Puts operand expressions and parameter literals in place of names."""
+
+    def __init__(self, operands: dict[str, str], params: dict[str, Any], host: dict[str, str]):
+        self.operands, self.params, self.host = operands, params, host
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        if isinstance(node.value, ast.Name) and isinstance(self.params.get(node.value.id), DType):
+            if node.attr == "np":
+                return _parsed(f"np.{numpy_name(self.params[node.value.id])}")
+        filled = self.generic_visit(node)
+        assert isinstance(filled, ast.Attribute)
+        value = filled.value
+        if filled.attr == "type" and isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name):
+            if value.value.id == "np":
+                return value
+        return filled
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if node.id in self.operands:
+            return _parsed(self.operands[node.id])
+        if node.id in self.host:
+            return _parsed(self.host[node.id])
+        if node.id in self.params:
+            return _parsed(param(self.params[node.id]))
+        return node
+
+
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+def numpy_name(dtype: DType) -> str:
+    """The attribute of `np` that is this dtype."""
+    return "bool_" if dtype.category == BOOL else dtype.name
+
+
+def number(value: Any, dtype: DType) -> str:
+    """A number as a NumPy scalar of its dtype, in the fewest digits."""
+    if dtype.category == FLOATING:
+        text = "np.nan" if math.isnan(value) else repr(value) if math.isfinite(value) else (
+            "np.inf" if value > 0 else "-np.inf")  # fmt: skip
+        if math.isfinite(value):
+            short = str(dtype.np.type(value))
+            text = short if float(dtype.np.type(float(short))) == value else text
+        return f"np.{numpy_name(dtype)}({text})"
+    return f"np.{numpy_name(dtype)}({value!r})"
+
+
+def param(value: Any) -> str:
+    """A static parameter as Python text; extents by name."""
+    if isinstance(value, Dim):
+        return show(value)
+    if isinstance(value, DimFloat):
+        return value.expr
+    if isinstance(value, DType):
+        return f"np.{numpy_name(value)}"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(param, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, slice):
+        return f"slice({param(value.start)}, {param(value.stop)}, {param(value.step)})"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "np.nan" if math.isnan(value) else "np.inf" if value > 0 else "-np.inf"
+    return repr(value)
+
+
+def helper_source(name: str, helper: Callable[..., Any]) -> str:
+    """A helper's source text without annotations."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(helper)))
+    (function,) = tree.body
+    assert isinstance(function, ast.FunctionDef)
+    function.name = name
+    function.returns = None
+    for arg in (*function.args.args, *function.args.kwonlyargs):
+        arg.annotation = None
+    return ast.unparse(function) + "\n"
+
+
+def is_view(eqn: Eqn) -> bool:
+    """Whether an array backend gets the result without work, when a reader asks for it."""
+    return isinstance(eqn.prim.lower, (View, Alias)) or eqn.prim.name == "full"

@@ -1,0 +1,70 @@
+"""`compiled.explain()`: what was fused, what it moves through memory, and why it was traced again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from symgrad.ir.graph import Value
+
+if TYPE_CHECKING:
+    from symgrad.compiler.compiled import Compiled
+    from symgrad.compiler.program import Program
+
+
+class Explanation:
+    """Two tables as text (and as rows): kernels of each variant, and the misses of the guards."""
+
+    def __init__(self, compiled: "Compiled"):
+        self.name = compiled.__name__
+        self.kernels = [
+            row for known in compiled.variants.values() for v in known for row in kernel_rows(v.program)]
+        self.variants = sum(map(len, compiled.variants.values()))
+        self.misses = list(compiled.misses)
+        self.eager = list(compiled.eager.values())
+
+    def __str__(self) -> str:
+        lines = [f"{self.name}: {self.variants} variant{'s' if self.variants != 1 else ''}"]
+        if self.kernels:
+            lines += ["", *table(("kernel", "ops", "reads", "writes", "not fused further because"), self.kernels)]
+        if self.misses:
+            lines += ["", "traced again because"] + [f"  {i + 1}. {reason}" for i, reason in enumerate(self.misses)]
+        for reason in self.eager:
+            lines += ["", f"runs eagerly: {reason}"]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def kernel_rows(program: "Program") -> list[tuple[str, ...]]:
+    """One row per step: name, equations, bytes read and written once, why it stands alone."""
+    if program.backend == "reference":
+        return []
+    rows = []
+    for schedule in program.schedule.values():
+        for step in schedule.steps:
+            ops = " ".join(eqn.prim.name for eqn in step.eqns)
+            rows.append((step.name, shorten(ops, 40), size(step.reads), size(step.writes), step.reason))
+    return rows
+
+
+def size(values: tuple[Value, ...]) -> str:
+    """Bytes of values in words."""
+    nbytes = float(sum(int(v.type.nbytes) for v in values))
+    for unit in ("B", "kB", "MB"):
+        if nbytes < 1000:
+            return f"{nbytes:.3g} {unit}"
+        nbytes /= 1000
+    return f"{nbytes:.3g} GB"
+
+
+def shorten(text: str, width: int) -> str:
+    """`text` cut to `width` with an ellipsis."""
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def table(head: tuple[str, ...], rows: Any) -> list[str]:
+    """Aligned columns."""
+    cells = [head, *rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in cells]
+    return [lines[0], "  ".join("-" * w for w in widths), *lines[1:]]

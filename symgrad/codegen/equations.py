@@ -17,7 +17,7 @@ from symgrad.dtypes import BOOL, FLOATING, DType
 from symgrad.ir.dims import Dim, DimFloat
 from symgrad.ir.extents import show
 from symgrad.ir.graph import Atom, Eqn, Literal, Value
-from symgrad.ir.primitive import Alias, View
+from symgrad.ir.primitive import Alias
 from symgrad.ir.text import Namer
 
 Reference = Callable[[Value], str]
@@ -32,9 +32,10 @@ class Equations:
 
     def __init__(
         self, local: Namer, maker: dict[Value, Eqn], host: Callable[[Literal], str],
-        helpers: dict[str, str],
+        helpers: dict[str, str], synthetic: frozenset[Eqn] = frozenset(),
     ):  # fmt: skip
         self.local, self.maker, self.host, self.helpers = local, maker, host, helpers
+        self.synthetic = synthetic
         self.env: dict[Value, str] = {}
         self.lines: list[tuple[str, str]] = []  # text, note
 
@@ -44,7 +45,7 @@ class Equations:
             return self.literal(atom)
         if atom not in self.env:
             eqn = self.maker[atom]
-            if isinstance(eqn.prim.lower, Alias) or eqn.prim.name == "contiguous" and eqn.loc is None:
+            if isinstance(eqn.prim.lower, Alias) or eqn in self.synthetic:
                 return self.atom(eqn.inputs[eqn.outputs.index(atom)])
             if eqn.prim.name == "full" and scalar:
                 return self.literal(Literal(eqn.params["value"], atom.type.dtype))
@@ -165,8 +166,3 @@ def helper_source(name: str, helper: Callable[..., Any]) -> str:
     for arg in (*function.args.args, *function.args.kwonlyargs):
         arg.annotation = None
     return ast.unparse(function) + "\n"
-
-
-def is_view(eqn: Eqn) -> bool:
-    """Whether an array backend gets the result without work, when a reader asks for it."""
-    return isinstance(eqn.prim.lower, (View, Alias)) or eqn.prim.name == "full"

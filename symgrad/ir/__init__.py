@@ -3,8 +3,9 @@
 from symgrad.ir.builder import Builder, Rewriter, rewrite
 from symgrad.ir.dims import Dim, DimFloat
 from symgrad.ir.graph import BACKWARD, FORWARD, UPDATE, Atom, Eqn, Graph, Literal, Value
+from symgrad.ir.parse import parse
 from symgrad.ir.primitive import Primitive
-from symgrad.ir.text import parse, print_graph
+from symgrad.ir.text import print_graph
 from symgrad.ir.types import TensorType, broadcast_shapes, contiguous_strides
 from symgrad.ir.verify import verify
 

@@ -16,8 +16,11 @@ class Dim(int):
     >>> n = Dim(6, "n0")
     >>> (n * 2 + 1, (n * 2 + 1).expr)
     (13, '((n0 * 2) + 1)')
-    >>> 1.0 / n, (1.0 / n).expr
-    (0.16666666666666666, '(1.0 / n0)')
+    >>> 1 / n, (1 / n).expr
+    (0.16666666666666666, '(1 / n0)')
+
+    With a plain float on the left (`1.0 / n`) Python asks the float, which does not know: the result
+    is untagged, and the kernel specialises on it. Right in value, since a shape selects its trace.
     """
 
     expr: str
@@ -43,6 +46,9 @@ class DimFloat(float):
         self = float.__new__(cls, value)
         self.expr = expr
         return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (DimFloat, (float(self), self.expr))
 
 
 def expr_of(value: Any) -> str:

@@ -14,6 +14,9 @@ from symgrad.tensor.core import Tensor, wrap
 from symgrad.tensor.views import assign, check_writable
 
 
+_REST = [(slice(None),) * max(ndim - 1, 0) for ndim in range(65)]
+
+
 def normalize(index: Any, ndim: int) -> tuple[Any, ...] | None:
     """A basic index as a full tuple of ints, slices and Nones; None if it is not basic."""
     items = index if isinstance(index, tuple) else (index,)
@@ -45,6 +48,9 @@ def normalize(index: Any, ndim: int) -> tuple[Any, ...] | None:
 
 def getitem(self: Tensor, index: Any) -> Tensor:
     """`self[index]`: a view for ints, slices, None and `...`; a copy for masks and index arrays."""
+    kind = type(index)
+    if (kind is int or (kind is slice and (index.step is None or index.step == 1))) and self.ndim:
+        return slice_read(self, (index, *_REST[self.ndim]))
     basic = normalize(index, self.ndim)
     if basic is not None:
         return slice_read(self, basic)

@@ -93,7 +93,7 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     src = F.convert(src, self.dtype)
     if tuple(src.shape) != tuple(self.shape):
         src = F.expand(src, tuple(self.shape))
-    if self._rg and not src._rg and state.is_grad_enabled():
+    if self._rg and state.is_grad_enabled():
         # The result still depends, with gradient zero, on what was overwritten.
         src = F.slice_write(original(self), src, (slice(None),) * self.ndim)
     return assign(self, src)

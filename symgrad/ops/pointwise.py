@@ -11,15 +11,19 @@ from symgrad.ir.primitive import Primitive
 from symgrad.ops import elementwise as ew
 from symgrad.ops.promotion import convert, is_scalar, promote, result_type
 from symgrad.tensor.core import Tensor
-from symgrad.tensor.dispatch import bind
+from symgrad.tensor.dispatch import bind, bind1, ndarray
 
 _SMALL_POWER = 16
+NO_PARAMS: dict[str, Any] = {}
 
 
 def unary(prim: Primitive, floating: bool = False, bools: bool = True) -> Callable[..., Any]:
     """The public function of a one-operand elementwise primitive; `bools`: whether it takes them."""
 
     def function(input: Tensor) -> Any:
+        data = input._data
+        if type(data) is ndarray and data.dtype.kind == "f":
+            return bind1(prim, input, NO_PARAMS)
         if not bools and input.dtype is dtypes.bool_:
             raise DTypeError(f"{prim.name}: bool tensors are not supported", hint="convert with .int()")
         if floating and not input.dtype.is_floating_point:
@@ -85,6 +89,10 @@ def reciprocal(input: Tensor) -> Tensor:
 
 def pow(input: Any, exponent: Any) -> Any:
     """input ** exponent; a small integer exponent multiplies."""
+    if type(exponent) is int and 0 <= exponent <= _SMALL_POWER and isinstance(input, Tensor):
+        data = input._data
+        if type(data) is ndarray and data.dtype.kind == "f":
+            return bind1(ew.ipow, input, {"exponent": exponent})
     if isinstance(input, Tensor) and type(exponent) in (int, float, bool) and int(exponent) == exponent \
             and abs_small(int(exponent)):  # fmt: skip
         n = int(exponent)

@@ -10,15 +10,20 @@ from __future__ import annotations
 import heapq
 from typing import Any, Callable, Iterable
 
+from symgrad import dtypes
 from symgrad.errors import GradError
 from symgrad.ops.functional import sum_to
 from symgrad.tensor import state
-from symgrad.tensor.core import Tensor, wrap
+from symgrad.tensor.core import Tensor
+from symgrad.tensor.dispatch import ndarray
 from symgrad.tensor.tape import FREED, Node, Port, call_rule, unpack
 
 
 def fit(g: Tensor, shape: Any, dtype: Any) -> Tensor:
     """`g` summed to `shape` and cast to `dtype`: the cotangent of what was broadcast or promoted."""
+    data = g._data
+    if type(data) is ndarray and data.dtype is dtype.np and data.shape == shape:
+        return g
     if tuple(g.shape) != tuple(shape):
         g = sum_to(g, tuple(shape))
     return g if g.dtype is dtype else g.to(dtype)  # type: ignore[attr-defined, no-any-return]
@@ -47,7 +52,7 @@ def backward(
 
     Walks the tape from the youngest node back, so every consumer is done before its producer.
     """
-    arrived: dict[Any, list[Any]] = {}
+    arrived: dict[Any, Tensor] = {}
     queue: list[tuple[int, Node]] = []
     found: dict[Tensor, Tensor] = {}
     wanted_nodes: dict[Any, Tensor] = {}
@@ -58,18 +63,16 @@ def backward(
 
     def send(edge: Any, g: Tensor) -> None:
         if isinstance(edge, Tensor):
-            g = fit(g, edge.shape, edge.dtype)
+            g = fit(g, edge._data.shape, dtypes.from_numpy(edge._data.dtype))
             found[edge] = found[edge] + g if edge in found else g
             return
-        slot = edge.index if isinstance(edge, Port) else 0
-        g = fit(g, edge.shape, _dtype(edge))
-        key = edge
-        if key not in arrived:
-            arrived[key] = [g]
+        g = fit(g, edge.shape, dtypes.from_numpy(edge.dtype))
+        before = arrived.get(edge)
+        if before is None:
+            arrived[edge] = g
             heapq.heappush(queue, (-edge.seq, edge))
         else:
-            arrived[key][0] = arrived[key][0] + g
-        del slot
+            arrived[edge] = before + g
 
     with state.set_grad_enabled(create_graph):
         for root, g in zip(roots, grads):
@@ -78,7 +81,7 @@ def backward(
         while queue:
             _, node = heapq.heappop(queue)
             if isinstance(node, Port):
-                (g,) = arrived.pop(node)
+                g = arrived.pop(node)
                 g = run_hooks(node.hooks, g)
                 if node in wanted_nodes:
                     found[wanted_nodes[node]] = g
@@ -91,7 +94,7 @@ def backward(
             if node in multi:
                 g: Any = multi.pop(node)
             else:
-                g = run_hooks(node.hooks, arrived.pop(node)[0])
+                g = run_hooks(node.hooks, arrived.pop(node))
                 if node in wanted_nodes:
                     found[wanted_nodes[node]] = g
             values = unpack(node)
@@ -125,12 +128,6 @@ def _edge(root: Tensor) -> Any:
     return edge_of(root)
 
 
-def _dtype(node: Node) -> Any:
-    from symgrad import dtypes
-
-    return dtypes.from_numpy(node.dtype)
-
-
 def seed(root: Tensor, gradient: Tensor | None) -> Tensor:
     """The cotangent a backward pass starts from."""
     if gradient is None:
@@ -150,4 +147,3 @@ def seed(root: Tensor, gradient: Tensor | None) -> Tensor:
 
 
 Hook = Callable[[Tensor], Any]
-_ = wrap

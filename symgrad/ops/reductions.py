@@ -11,7 +11,10 @@ from symgrad.ops.reduce import amin as amin_p
 from symgrad.ops.reduce import sum_ as sum_p
 from symgrad.ops.shapes import normalize_dim, reshape
 from symgrad.tensor.core import Tensor
-from symgrad.tensor.dispatch import bind
+from symgrad.tensor.dispatch import bind, bind1, ndarray
+
+
+_ALL = [{"axis": tuple(range(ndim))} for ndim in range(65)]
 
 
 def axes_of(input: Tensor, dim: Any) -> tuple[int, ...]:
@@ -34,6 +37,10 @@ def keep_dims(out: Tensor, shape: tuple[int, ...], axes: tuple[int, ...], keepdi
 
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Sum over `dim` (all by default); bools and integers give int64."""
+    if dim is None and not keepdim and dtype is None:
+        data = input._data
+        if type(data) is ndarray and data.dtype.kind == "f":
+            return bind1(sum_p, input, _ALL[data.ndim])  # type: ignore[no-any-return]
     if dtype is not None:
         input = input.to(dtypes.as_dtype(dtype))  # type: ignore[attr-defined]
     elif input.dtype.category < dtypes.FLOATING and input.dtype is not dtypes.int64:
@@ -44,6 +51,10 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
 
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Arithmetic mean over `dim` (all by default)."""
+    if dim is None and not keepdim and dtype is None:
+        data = input._data
+        if type(data) is ndarray and data.dtype.kind == "f":
+            return bind1(sum_p, input, _ALL[data.ndim]) / data.size  # type: ignore[no-any-return]
     if dtype is not None:
         input = input.to(dtypes.as_dtype(dtype))  # type: ignore[attr-defined]
     if not input.dtype.is_floating_point:

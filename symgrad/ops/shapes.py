@@ -11,9 +11,13 @@ from symgrad.ops.shape import permute as permute_p
 from symgrad.ops.shape import reshape as reshape_p
 from symgrad.ops.shape import slice_ as slice_p
 from symgrad.ops.shape import slice_write as slice_write_p
+from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
 from symgrad.tensor.dispatch import bind
 from symgrad.tensor.views import bind_view
+
+
+_SWAP = {"dims": (1, 0)}
 
 
 def normalize_dim(dim: int, ndim: int) -> int:
@@ -41,7 +45,9 @@ def resolve_shape(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
 def reshape(input: Tensor, *shape: Any) -> Tensor:
     """The same elements in another shape; a view where strides allow, else a copy."""
     size = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
-    return bind_view(reshape_p, input, {"shape": resolve_shape(size, input.numel())})
+    if -1 in size or state.captures:
+        size = resolve_shape(size, input.numel())
+    return bind_view(reshape_p, input, {"shape": size})
 
 
 def view(input: Tensor, *shape: Any) -> Tensor:
@@ -82,7 +88,7 @@ def t(input: Tensor) -> Tensor:
     """The transpose of a tensor of at most two dimensions."""
     if input.ndim > 2:
         raise ShapeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
-    return transpose(input, 0, 1) if input.ndim == 2 else permute(input, tuple(range(input.ndim)))
+    return bind_view(permute_p, input, _SWAP) if input.ndim == 2 else permute(input, tuple(range(input.ndim)))
 
 
 def expand(input: Tensor, *shape: Any) -> Tensor:

@@ -54,6 +54,29 @@ def evaluate(prim: Primitive, inputs: tuple[Any, ...], params: dict[str, Any]) -
     return out
 
 
+def bind1(prim: Primitive, x: Tensor, params: dict[str, Any]) -> Any:
+    """`bind` for one tensor operand and one output: the same meaning, fewer steps."""
+    if state.captures and state.local.capture is not None:
+        return state.local.capture.record(prim, (x,), params)
+    try:
+        data = prim.evaluate(x._data, **params)
+    except (ValueError, TypeError, IndexError, AttributeError) as error:
+        raise explain(prim, (x,), params, error) from error
+    out = wrap(data if type(data) is ndarray else as_array(data))
+    if x._rg and (not state.no_grads or state.local.grad):
+        plan = _plans1.get(prim)
+        if plan is None:
+            plan = _plans1[prim] = plan_for(prim, (True,))
+        if plan.rules:
+            edge = (x._node or x) if x._view is None else edge_of(x)
+            out._rg = True
+            out._node = Node(prim, params, (edge,), plan, plan.save((x,), out) if plan.saves else (), out._data)
+    return out
+
+
+_plans1: dict[Primitive, Any] = {}
+
+
 def as_array(data: Any) -> Any:
     """A NumPy scalar (what ufuncs make of 0-d input) as a 0-d array; arrays as they are."""
     return np.asarray(data) if isinstance(data, (np.generic, bool, int, float)) else data

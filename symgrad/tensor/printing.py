@@ -36,16 +36,28 @@ def tensor_repr(tensor: Tensor) -> str:
     prefix = "Parameter containing:\n" if type(tensor).__name__ == "Parameter" else ""
     start = "tensor("
     body = "[]" if data.size == 0 else _format(data, len(start))
-    suffix = "".join(f", {e}" for e in extras)
-    if extras and "\n" in body and len(body.rsplit("\n", 1)[1]) + len(suffix) > _LINE:
-        suffix = ",\n" + " " * len(start) + ", ".join(extras)
-    return f"{prefix}{start}{body}{suffix})"
+    return prefix + _with_extras(start + body, extras, len(start)) + ")"
+
+
+def _with_extras(text: str, extras: list[str], indent: int) -> str:
+    """The remarks after the numbers, each on a new line where it would pass the line's end."""
+    used = len(text) - text.rfind("\n") + 1
+    for extra in extras:
+        if used + len(extra) + 2 > _LINE:
+            text += ",\n" + " " * indent + extra
+            used = indent + len(extra)
+        else:
+            text += ", " + extra
+            used += len(extra) + 2
+    return text
 
 
 def _format(data: np.ndarray[Any, Any], indent: int) -> str:
     shown = _summary(data) if data.size > _THRESHOLD else data
-    element = _element_formatter(np.asarray(shown))
-    return _nested(data, element, indent, data.size > _THRESHOLD)
+    element, width = _element_formatter(np.asarray(shown))
+    if data.ndim == 0:
+        return str(element(data[()]))
+    return _nested(data, element, width, indent, data.size > _THRESHOLD)
 
 
 def _summary(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -56,37 +68,38 @@ def _summary(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _element_formatter(data: np.ndarray[Any, Any]) -> Any:
-    if data.dtype.kind == "b":
-        width = max((len(str(bool(v))) for v in data.flat), default=0)
-        return lambda v: str(bool(v)).rjust(width if data.ndim else 0)
-    if data.dtype.kind in "iu":
-        width = max((len(str(v)) for v in data.flat), default=0)
-        return lambda v: str(v).rjust(width if data.ndim else 0)
-    finite = np.abs(data[np.isfinite(data) & (data != 0)].astype(np.float64))
-    if finite.size == 0 or np.all(np.floor(finite) == finite):
-        sci = finite.size > 0 and (finite.max() / finite.min() > 1000.0 or finite.max() > 1e8 or finite.min() < 1e-4)
-        plain = (lambda v: f"{v:.4e}") if sci else (lambda v: f"{v:.0f}." if np.isfinite(v) else f"{v}")
-    elif finite.max() / finite.min() > 1000.0 or finite.max() > 1e8 or finite.min() < 1e-4:
-        plain = lambda v: f"{v:.4e}" if np.isfinite(v) else f"{v}"  # noqa: E731
+    """How one element is written, and how wide the widest is.
+
+    Only finite numbers other than zero decide between whole, fixed and scientific form, and the width.
+    """
+    if data.dtype.kind in "biu":
+        width = max((len(str(v)) for v in data.reshape(-1).tolist()), default=1)
+        return lambda v: str(v.item()).rjust(width), width
+    wide = data.astype(np.float64).reshape(-1)
+    finite = wide[np.isfinite(wide) & (wide != 0)]
+    sizes = np.abs(finite)
+    whole = bool(np.all(np.ceil(finite) == finite))
+    if sizes.size and (sizes.max() / sizes.min() > 1000.0 or sizes.max() > 1e8 or sizes.min() < 1e-4):
+        write = lambda v: f"{v:.4e}"  # noqa: E731
+    elif whole:
+        write = lambda v: f"{v:.0f}." if np.isfinite(v) else f"{v:.0f}"  # noqa: E731
     else:
-        plain = lambda v: f"{v:.4f}"  # noqa: E731
-    width = max((len(plain(float(v))) for v in data.flat), default=0)
-    return lambda v: plain(float(v)).rjust(width if data.ndim else 0)
+        write = lambda v: f"{v:.4f}"  # noqa: E731
+    width = max((len(write(v)) for v in finite.tolist()), default=1)
+    return lambda v: write(float(v)).rjust(width), width
 
 
-def _nested(data: np.ndarray[Any, Any], element: Any, indent: int, summarize: bool) -> str:
-    if data.ndim == 0:
-        return str(element(data[()]))
+def _nested(data: np.ndarray[Any, Any], element: Any, width: int, indent: int, summarize: bool) -> str:
     edge = summarize and data.shape[0] > 6
     if data.ndim == 1:
         cells = [element(v) for v in (np.concatenate([data[:3], data[-3:]]) if edge else data)]
         if edge:
             cells.insert(3, " ...")
-        width = max(1, (_LINE - indent) // (max(len(c) for c in cells) + 2)) if cells else 1
-        lines = [cells[i : i + width] for i in range(0, len(cells), width)]
-        return "[" + (",\n" + " " * (indent + 1)).join(", ".join(line) for line in lines) + "]"
+        count = max(1, (_LINE - indent) // (width + 2))
+        lines = [", ".join(cells[i : i + count]) for i in range(0, len(cells), count)]
+        return "[" + (",\n" + " " * (indent + 1)).join(lines) + "]"
     rows = [*data[:3], *data[-3:]] if edge else list(data)
-    parts = [_nested(np.asarray(row), element, indent + 1, summarize) for row in rows]
+    parts = [_nested(np.asarray(row), element, width, indent + 1, summarize) for row in rows]
     if edge:
         parts.insert(3, "...")
     return "[" + ("," + "\n" * (data.ndim - 1) + " " * (indent + 1)).join(parts) + "]"

@@ -217,12 +217,12 @@ def _changed(node: Node, what: str) -> VersionError:
 
 def call_rule(rule: Callable[..., Any], args: tuple[str, ...], g: Any, values: Any, params: Any) -> Any:
     """Call a gradient rule with what it asks for by name."""
-    given = []
-    for name in args:
-        if name == "g":
-            given.append(g)
-        elif name in values:
-            given.append(values[name])
-        else:
-            given.append(params.get(name))
-    return rule(*given)
+    caller = _callers.get(rule)
+    if caller is None:
+        given = ", ".join(
+            "g" if n == "g" else f"values[{n!r}] if {n!r} in values else params.get({n!r})" for n in args)
+        caller = _callers[rule] = eval(f"lambda rule, g, values, params: rule({given})")
+    return caller(rule, g, values, params)
+
+
+_callers: dict[Callable[..., Any], Callable[..., Any]] = {}

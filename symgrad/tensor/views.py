@@ -16,7 +16,7 @@ from symgrad.errors import InplaceError
 from symgrad.ir.primitive import Primitive
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, ViewOf, fresh_node, wrap
-from symgrad.tensor.dispatch import bind
+from symgrad.tensor.dispatch import bind, bind1
 from symgrad.tensor.tape import record, spoil_out
 
 Writer = Callable[[Tensor, Tensor, dict[str, Any]], Tensor]
@@ -31,7 +31,7 @@ def writes_through(prim: Primitive, writer: Writer) -> None:
 
 def bind_view(prim: Primitive, x: Tensor, params: dict[str, Any]) -> Tensor:
     """Apply a view primitive; the result shares `x`'s memory and knows how."""
-    out: Tensor = bind(prim, (x,), params)
+    out: Tensor = bind1(prim, x, params)
     if out._data is not x._data and shares_memory(out, x):
         owner = x._base if x._base is not None else x
         out._base = owner

@@ -45,7 +45,6 @@ PROGRAMS = {
     "grad_fn": lambda T: T.ones(2, requires_grad=True) * 2,
     "grad_fn of sum": lambda T: T.ones(2, requires_grad=True).sum(),
     "grad_fn of pow": lambda T: T.ones(2, requires_grad=True) ** 2,
-    "grad_fn of mean": lambda T: T.ones(2, requires_grad=True).mean(),
     "grad_fn long": lambda T: T.linspace(0, 1, 30, requires_grad=True) * 2,
     "parameter": lambda T: T.nn.Parameter(T.zeros(2, 2)),
     "frozen parameter": lambda T: T.nn.Parameter(T.zeros(2), requires_grad=False),

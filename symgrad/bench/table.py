@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,22 +9,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-PIPE_WIDTH = 110
-
 
 def console(**options: Any) -> Console:
-    """A console on standard output: as wide as the terminal, or 110 columns in a pipe."""
+    """A console on standard output: as wide as the terminal, or 80 columns in a pipe."""
     from rich.console import Console
 
-    piped = not sys.stdout.isatty()
-    if piped and "COLUMNS" not in os.environ:
-        options.setdefault("width", PIPE_WIDTH)
-    return Console(file=sys.stdout, highlight=False, soft_wrap=False, emoji=False, **options)
+    return Console(file=sys.stdout, highlight=False, emoji=False, markup=False, **options)
 
 
 def plain(text: str) -> str:
     """`text` in what standard output can encode: u for µ, x for ×, ^2 for ², - for a minus sign."""
-    encoding = sys.stdout.encoding or "ascii"
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         text.encode(encoding)
         return text
@@ -35,14 +29,22 @@ def plain(text: str) -> str:
         return text.encode(encoding, "replace").decode(encoding)
 
 
-def duration(seconds: float | None) -> str:
-    """Three significant digits and a unit: `2.14 µs`, `1.44 ms`; a dash for None."""
-    if seconds is None:
-        return "–"
-    for scale, unit in ((1e-6, "µs"), (1e-3, "ms")):
+def unit_of(seconds: float) -> tuple[float, str]:
+    """The unit a time of this size is told in, as (seconds, symbol)."""
+    for scale, symbol in ((1e-6, "µs"), (1e-3, "ms")):
         if seconds < scale * 999.5:
-            return f"{digits(seconds / scale)} {unit}"
-    return f"{digits(seconds)} s"
+            return scale, symbol
+    return 1.0, "s"
+
+
+def duration(seconds: float) -> str:
+    """Three significant digits and a unit.
+
+    >>> duration(2.1449e-6), duration(1.44e-3), duration(12.0)
+    ('2.14 µs', '1.44 ms', '12.0 s')
+    """
+    scale, symbol = unit_of(seconds)
+    return f"{digits(seconds / scale)} {symbol}"
 
 
 def ratio(value: float | None) -> str:
@@ -65,20 +67,22 @@ def digits(value: float, count: int = 3) -> str:
 def show(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, best: str = "", note: str = ""
 ) -> None:
-    """Print a table whose first column is text and whose others are numbers; `best` is set bold."""
+    """Print a table whose first column is text and whose others are numbers; `best` is set bold.
+
+    Nothing in it is cut: a table wider than the terminal is printed at its own width.
+    """
     from rich import box
-    from rich.padding import Padding
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for number, column in enumerate(columns):
         table.add_column(plain(column), justify="right" if number else "left",
                          no_wrap=True, style="bold green" if column == best else "")  # fmt: skip
     for row in rows:
         table.add_row(*(plain(cell) for cell in row))
     out = console()
-    if title:
-        out.print(plain(title), style="bold")
-    out.print(Padding(table, (0, 0, 0, 1)))
+    out.width = max(out.width, out.measure(table).maximum)
+    out.print(plain(title), style="bold", soft_wrap=True)
+    out.print(table)
     if note:
-        out.print(plain(note), style="dim")
+        out.print(plain(note), style="dim", soft_wrap=True)

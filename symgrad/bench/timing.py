@@ -10,6 +10,8 @@ from typing import Any
 
 Step = Callable[[], float]
 
+SETTLE_SECONDS = 0.03
+
 
 @dataclass
 class Contender:
@@ -65,13 +67,21 @@ def agree(contenders: Mapping[str, Contender], steps: int = 20, rtol: float = 1e
 def interleave(
     contenders: Mapping[str, Contender], turns: int = 15, seconds: float = 0.02
 ) -> dict[str, Timing]:
-    """Time each contender in `turns` turns of about `seconds` each, in rotating order."""
+    """Time each contender in `turns` turns of about `seconds` each, in rotating order.
+
+    Before its turn a contender waits and warms up: the helper threads of one library's BLAS or
+    OpenMP spin for some milliseconds after their work is done, and would slow the next one down.
+    """
     counts = {name: calibrate(contender, seconds) for name, contender in contenders.items()}
     samples: dict[str, list[float]] = {name: [] for name in contenders}
     order = list(contenders)
     for _ in range(turns):
         for name in order:
-            samples[name].append(contenders[name].run(counts[name]) / counts[name])
+            contender, count = contenders[name], counts[name]
+            if len(contenders) > 1:
+                time.sleep(SETTLE_SECONDS)
+            contender.run(max(1, count // 10))
+            samples[name].append(contender.run(count) / count)
         order.append(order.pop(0))
     return {name: Timing.of(found) for name, found in samples.items()}
 

@@ -137,14 +137,14 @@ class _Map:
 
     def total(self, r: Reduction) -> str:
         """The variable sums of blocks go to: the result's own where no conversion follows."""
-        return r.name if self.total_dtype(r) is r.value.dtype else f"{r.name}_total"
+        return r.name if self.total_dtype(r) is r.value.dtype else f"{r.stem}_total"
 
     def innermost(self, var: str, extent: Expr) -> list[Stmt]:
         sums = [r for r in self.inner if self.blocked(r)]
         parts = [r for r in sums if self.partial(r)]
-        zeros = [Assign(f"{r.name}_block", start_value(r.op, r.value.dtype)) for r in parts]
+        zeros = [Assign(f"{r.stem}_block", start_value(r.op, r.value.dtype)) for r in parts]
         combine = [
-            Assign(self.total(r), self.combined(r, Var(f"{r.name}_block", r.value.dtype))) for r in parts]  # fmt: skip
+            Assign(self.total(r), self.combined(r, Var(f"{r.stem}_block", r.value.dtype))) for r in parts]  # fmt: skip
         body = tuple(self.level(self.rank))
         if not sums or not self.several_blocks():
             return [*zeros, For(var, ZERO, extent, ONE, body, "lanes"), *combine]
@@ -165,7 +165,7 @@ class _Map:
         out = list(self.nest.body)
         for r in self.inner:
             dtype = r.value.dtype
-            name = f"{r.name}_block" if self.blocked(r) and self.partial(r) else self.total(r)
+            name = f"{r.stem}_block" if self.blocked(r) and self.partial(r) else self.total(r)
             out.append(Assign(name, fold(r.op, Var(name, dtype), r.value)))
         for r in self.outer:
             out.extend(self.scatter(r, r.value))

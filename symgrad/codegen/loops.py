@@ -119,10 +119,12 @@ class Reduction:
     """Fold `value` by `op` over the axes `over` (numbers into the nest's axes).
 
     The result is the scalar variable `name` if all axes are folded, else it goes to the buffers
-    `stores` (buffer, index over the axes kept). `scratch` is a float64 buffer for sums under way.
+    `stores` (buffer, index over the axes kept). `scratch` is a float64 buffer for sums under way;
+    names of accumulators begin with `stem`.
     """
 
     name: str
+    stem: str
     op: str
     value: Expr
     over: tuple[int, ...]

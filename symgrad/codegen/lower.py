@@ -228,6 +228,11 @@ class _Kernel:
             params["index"] = convert(linear, dtype)
         return formula(lower.expr, dict(zip(eqn.prim.names, operands)), params, dtype, name)
 
+    def stem(self, hint: str) -> str:
+        """A prefix for names of accumulators that no local begins with yet."""
+        stem = self.local.fresh(f"{hint}_block").removesuffix("_block")
+        return stem if "_block" not in stem else stem.replace("_block", "")
+
     # -- nests ----------------------------------------------------------------------------------
 
     def nest(self, nest: sch.Nest) -> list[Stmt]:
@@ -432,17 +437,18 @@ class _NestLowering:
         value = self.element(eqn.inputs[0], shape)
         over_axes = folded_axes(eqn)
         over = tuple(n for n, group in enumerate(self.groups) if group[0] in over_axes)
-        name = self.k.local.fresh(eqn.out.hint or "total")
         out, homes = eqn.out, self.schedule.homes.get(eqn.out, ())
+        stem = self.k.stem(out.hint or "t")
+        name = self.k.local.fresh(f"{out.hint or 't'}_0" if homes else out.hint or "t")
         if len(over) == len(self.groups):
             self.k.scalars[out, ()] = Var(name, out.type.dtype)
             for home in homes:
                 self.k.stored.append(Store(self.k.buffer(home, out), (loops.index(0),), Var(name, out.type.dtype)))
-            return Reduction(name, eqn.prim.lower.op, value, over)
+            return Reduction(name, stem, eqn.prim.lower.op, value, over)
         index = self.index(store_strides(eqn), shape)
         stores = tuple((self.k.buffer(home, out), index) for home in homes)
         scratch = self.k.scratch(out) if out in self.k.plan.scratch else ""
-        return Reduction(name, eqn.prim.lower.op, value, over, stores, scratch)
+        return Reduction(name, stem, eqn.prim.lower.op, value, over, stores, scratch)
 
 
 # -- facts about equations ----------------------------------------------------------------------

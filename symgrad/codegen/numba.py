@@ -62,10 +62,8 @@ class NumbaPrinter(Printer):
 
     def function(self, function: Function) -> str:
         """`@njit def …` with a docstring."""
-        params = ", ".join(p.name for p in function.params)
-        self.line("@KERNEL")
+        self.line("@kernel")
         self.lines.extend(wrap_call(f"def {function.name}(", [p.name for p in function.params], "):"))
-        del params
         if function.doc:
             self.depth += 1
             self.line(f'"""{function.doc}"""')

@@ -134,7 +134,7 @@ class Printer:
 def source_line(note: str, width: int) -> str:
     """`poly.py:12  y_pred = a + b * x`, where the file can be read."""
     path, _, number = note.rpartition(":")
-    text = " ".join(linecache.getline(path, int(number)).split()) if number.isdigit() else ""
+    text = " ".join(linecache.getline(path, int(number)).split()) if os.path.isabs(path) else ""
     shown = f"{os.path.basename(path)}:{number}"
     shown = f"{shown}  {text}" if text else shown
     shown = shown.encode("ascii", "replace").decode()

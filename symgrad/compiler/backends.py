@@ -96,7 +96,11 @@ def reference_entry(graph: Graph) -> Entry:
         values = {h.expr or "": v for h, v in zip(hosts, given)}
         with np.errstate(all="ignore"):
             outs, effects = interpret(graph, inputs, cells, values)
-        for target, value in zip(given[counts[2] :], outs):
+        for target, value, atom in zip(given[counts[2] :], outs, graph.outputs):
+            kind = atom.type
+            if kind.strides is not None:
+                strides = tuple(int(s) * kind.dtype.itemsize for s in kind.strides)
+                target = np.lib.stride_tricks.as_strided(target, np.shape(value), strides)
             target[...] = value
         for (cell, _), value in zip(graph.effects, effects):
             cells[place[cell]][...] = value

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from symgrad.codegen.module import emit
+from symgrad.codegen.emit import emit
 from symgrad.compiler.backends import Entry, Executable, Param
 from symgrad.errors import BackendError
 from symgrad.ir.graph import Eqn
@@ -32,7 +32,7 @@ def emit_program(program: "Program") -> Emitted:
     """The source for a program's backend; needs neither that backend nor a GPU."""
     schedules = {name: fuse(graph) for name, graph in program.parts.items()}
     plans = {name: plan_memory(schedule) for name, schedule in schedules.items()}
-    packs = {"run": program.layout.packs} if program.layout.packs and program.split is None else {}
+    packs = program.layout.packs
     title = program.traced.graph.name
     module = emit(plans, backend=program.backend, title=title, notes=notes(program), packs=packs)
     params = {
@@ -81,7 +81,7 @@ def load_module(source: str, backend: str, name: str) -> ModuleType:
 
 def _direct(module: ModuleType, function: Any, name: str) -> Any:
     """The compiled function under a numba dispatcher: callable with exactly typed arguments only."""
-    signature = getattr(module, "SIGNATURES", {}).get(name)
+    signature = getattr(module, f"{name.upper()}_SIGNATURE", None)
     if signature is None or not hasattr(function, "overloads"):
         return None
     if not function.overloads:

@@ -36,7 +36,7 @@ def generate(variant: "Variant", leaves: list[Any], lock: Any) -> Callable[[tupl
         return None
     writer = _Writer()
     for i, leaf in enumerate(leaves):
-        if not leaf._data.flags.c_contiguous or not leaf._data.flags.writeable:
+        if not leaf._data.flags.aligned:
             return None
         kind = writer.const(f"T{i}", leaf.type_)
         test = f"(x{i}._type or x{i}.type_) is not {kind} or x{i}._rg is not {leaf._rg}"

@@ -44,6 +44,8 @@ class Call:
         """Cotangents of the leaves from those of the outputs."""
         if state.is_grad_enabled():
             return self._replay(g)
+        from symgrad.compiler.variant import allocate
+
         split = self.variant.program.split
         assert split is not None
         self._check_versions(split.saved)
@@ -54,7 +56,7 @@ class Call:
             given_g.append(np.ascontiguousarray(part, dtype))
         sources = [*self.saved, *given_g]
         graph = split.backward
-        outs = [np.empty(tuple(int(e) for e in a.type.shape), a.type.dtype.np) for a in graph.outputs]
+        memory, outs = allocate(graph, {})
         hosts = self.variant.host_values(self.leaves)
         given: list[Any] = []
         for param in entry.params:
@@ -64,10 +66,10 @@ class Call:
                 value = eval(param.expr, {"__builtins__": {}, "abs": abs}, hosts)
                 given.append(param.dtype.np.type(value))
             elif param.kind == "out":
-                given.append(outs[param.index])
+                given.append(memory[param.index])
             else:
                 given.append(np.empty(param.size, param.dtype.np))
-        entry.function(*given)
+        (entry.direct or entry.function)(*given)
         return tuple(wrap(out) for out in outs)
 
     def _check_versions(self, saved: tuple[Value, ...]) -> None:

@@ -109,10 +109,7 @@ class Variant:
             arena = self.generation[0]
             if self.layout.pooled and arena.held():
                 arena = self.renew()
-            outs = [
-                arena.views[i] if i in arena.views else np.empty(shape, dtype)
-                for i, (shape, dtype) in enumerate(self.shapes)
-            ]
+            memory, outs = allocate(self.graph, arena.views)
             hosts = self.host_values(leaves) if self.host_code else {}
             given: list[Any] = []
             for number, param in enumerate(self.entry.params):
@@ -125,12 +122,12 @@ class Variant:
                     self.host_constants[number] = param.dtype.np.type(value)
                     given.append(self.host_constants[number])
                 elif param.kind == "out":
-                    given.append(outs[param.index])
+                    given.append(memory[param.index])
                 elif param.kind == "pack":
                     given.append(arena.arrays[param.name])
                 else:
                     given.append(self.workspace[number])
-            self.entry.function(*given)
+            (self.entry.direct or self.entry.function)(*given)
             for original, copy in copied:
                 np.copyto(original, copy)
             self._commit(leaves, arena, outs)
@@ -139,7 +136,7 @@ class Variant:
         return self._results(leaves, outs, arrays)
 
     def _sources(self, leaves: list[Any]) -> tuple[dict[Value, Any], list[tuple[Any, Any]]]:
-        """The array of each input and cell; what is not contiguous is copied in (and back if written)."""
+        """The array of each input and cell; what is not aligned is copied in (and back if written)."""
         arrays: dict[Value, Any] = {}
         copied = []
         written = {id(w) for w in self.written if not isinstance(w, int)}
@@ -147,8 +144,8 @@ class Variant:
             place = self.sources[value]
             holder = leaves[place] if isinstance(place, int) else place
             array = holder._data if isinstance(holder, Tensor) else holder
-            if not array.flags.c_contiguous or not array.flags.aligned or not array.flags.writeable:
-                copy = np.array(array, order="C")
+            if not array.flags.aligned:
+                copy = np.array(array, order="K")
                 if id(holder) in written or place in self.written:
                     copied.append((array, copy))
                 array = copy
@@ -217,3 +214,28 @@ class Variant:
                       if self.traced.graph.outputs[output.index] in e.outputs), None)  # fmt: skip
         node = Node(maker.prim if maker else None, {}, (), None, FREED, np.empty(shape, dtype))
         return node
+
+
+def allocate(graph: Graph, pooled: dict[int, Any]) -> tuple[list[Any], list[Any]]:
+    """Fresh memory for a graph's outputs, as the entry takes it and as the user sees it.
+
+    An output whose type has strides of its own is flat memory to the entry and a view to the user.
+    """
+    memory, seen = [], []
+    for index, atom in enumerate(graph.outputs):
+        kind = atom.type
+        if index in pooled:
+            memory.append(pooled[index])
+            seen.append(pooled[index])
+            continue
+        shape = tuple(int(e) for e in kind.shape)
+        if kind.strides is None:
+            array = np.empty(shape, kind.dtype.np)
+            memory.append(array)
+            seen.append(array)
+        else:
+            flat = np.empty(int(kind.size), kind.dtype.np)
+            strides = tuple(int(s) * kind.dtype.itemsize for s in kind.strides)
+            memory.append(flat)
+            seen.append(np.lib.stride_tricks.as_strided(flat, shape, strides))
+    return memory, seen

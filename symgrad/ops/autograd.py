@@ -58,8 +58,9 @@ def accumulate(found: dict[Tensor, Tensor], create_graph: bool) -> None:
 
 
 def own(g: Tensor) -> Tensor:
-    """A cotangent as a tensor with memory of its own."""
-    return g.clone().detach() if not g._rg else g.clone()  # type: ignore[attr-defined, no-any-return]
+    """A cotangent as a contiguous tensor with memory of its own."""
+    g = g.contiguous() if not g.is_contiguous() else g.clone()  # type: ignore[attr-defined]
+    return g if g._rg else g.detach()  # type: ignore[attr-defined, no-any-return]
 
 
 def grad(

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from symgrad.ir.builder import Rewriter
-from symgrad.ir.graph import BACKWARD, FORWARD, Eqn, Graph, Value
-from symgrad.ops.creation import zeros
+from symgrad.ir.graph import BACKWARD, Atom, Eqn, Graph, Value
+from symgrad.ops.creation import full, zeros
 from symgrad.ops.elementwise import stop_gradient
 from symgrad.ops.gradients import gradients
 from symgrad.ops.pullback import fit, pull_rules
@@ -36,7 +36,7 @@ def differentiate(graph: Graph, *, lift: Callable[[Tensor], Value] | None = None
             outs = expand(mapped, recorder)
         for old, new in zip(eqn.outputs, outs):
             rewriter.env[old] = new
-            if new.hint in ("", "t") or new.hint in _PRIMS:
+            if new.hint in ("", "t"):
                 new.hint = "g"
     return graph.replace(
         eqns=tuple(rewriter.eqns),
@@ -45,25 +45,23 @@ def differentiate(graph: Graph, *, lift: Callable[[Tensor], Value] | None = None
     )
 
 
-_PRIMS: frozenset[str] = frozenset()
-
-
 def expand(eqn: Eqn, recorder: Recorder) -> list[Value]:
     """Emit the backward pass that one `gradients` equation stands for; return its results."""
     count = eqn.params["roots"]
-    roots, seeds, targets = eqn.inputs[:count], eqn.inputs[count : 2 * count], eqn.inputs[2 * count :]
+    roots, seeds = eqn.inputs[:count], eqn.inputs[count : 2 * count]
+    targets = tuple(a for a in eqn.inputs[2 * count :] if isinstance(a, Value))
     stops = {v for v, stop in zip(targets, eqn.params["stops"]) if stop}
     hooks = {targets[i]: functions for i, functions in eqn.params.get("hooks", ())}
     before = list(recorder.rewriter.eqns)
     depends = _depends_on(before, targets)
-    cotangents: dict[Any, Tensor] = {}
+    cotangents: dict[Atom, Any] = {}
 
-    def send(atom: Any, g: Tensor) -> None:
+    def send(atom: Atom, g: Tensor) -> None:
         g = fit(g, atom.type.shape, atom.type.dtype)
         cotangents[atom] = cotangents[atom] + g if atom in cotangents else g
 
     def complete(value: Value) -> Tensor:
-        g = cotangents[value]
+        g: Tensor = cotangents[value]
         for hook in hooks.pop(value, ()):
             replaced = hook(g)
             g = g if replaced is None else replaced
@@ -71,7 +69,7 @@ def expand(eqn: Eqn, recorder: Recorder) -> list[Value]:
         return g
 
     for root, seed in zip(roots, seeds):
-        send(root, wrap(seed))
+        send(root, _symbol(seed))
     for source in reversed(before):
         arrived = {i: out for i, out in enumerate(source.outputs) if out in cotangents}
         if not arrived or source.prim is stop_gradient:
@@ -90,8 +88,14 @@ def expand(eqn: Eqn, recorder: Recorder) -> list[Value]:
     for value in targets:
         if value not in cotangents:
             cotangents[value] = zeros(value.type.shape, dtype=value.type.dtype)
-        results.append(recorder.value_of(complete(value) if value in hooks else cotangents[value]))
+        g = complete(value) if value in hooks else cotangents[value]
+        results.append(recorder.value_of(g.contiguous()))  # type: ignore[attr-defined]
     return results
+
+
+def _symbol(atom: Atom) -> Tensor:
+    """An atom as a tensor."""
+    return wrap(atom) if isinstance(atom, Value) else full((), atom.value, dtype=atom.type.dtype)
 
 
 def _pull(eqn: Eqn, live: dict[int, Tensor], depends: set[Any]) -> Any:
@@ -124,5 +128,3 @@ def _depends_on(eqns: list[Eqn], targets: Any) -> set[Any]:
             found.update(eqn.outputs)
     return found
 
-
-_ = FORWARD

@@ -13,11 +13,13 @@ from symgrad.ir.primitive import Alias
 def erase(graph: Graph) -> Graph:
     """The graph with each alias replaced by what it aliases."""
 
+    sources = set(graph.sources())
+
     def visit(eqn: Eqn, rewriter: Rewriter) -> tuple[Atom, ...] | None:
         if not isinstance(eqn.prim.lower, Alias):
             return None
         for old, new in zip(eqn.outputs, eqn.inputs):
-            if isinstance(new, Value) and old.hint not in ("", eqn.prim.name):
+            if isinstance(new, Value) and new not in sources and old.hint not in ("", eqn.prim.name):
                 new.hint = old.hint
         return eqn.inputs[: len(eqn.outputs)]
 

@@ -106,7 +106,7 @@ def _wants(schedule: Schedule, values: list[Value], time: Callable[[Eqn], int]) 
                 first[copy.like] = last[copy.like] = end
     for atom in schedule.graph.results():
         if isinstance(root := schedule.seen(atom).root, Value) and root in first:
-            last[root] = max(last[root], first[root])
+            last[root] = end + 1
     return [Want(v, v.type.dtype, v.type.size, first[v], last[v] + 1) for v in dict.fromkeys(values)]
 
 

@@ -7,6 +7,7 @@ firing that would change the type of the result is refused.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -88,7 +89,7 @@ def _match_eqn(pattern: Pattern, want: Eqn, eqn: Eqn, bound: dict[Value, Atom], 
 
 def _match(pattern: Pattern, want: Atom, atom: Atom, bound: dict[Value, Atom], makers: Any) -> bool:
     if isinstance(want, Literal):
-        return isinstance(atom, Literal) and atom.expr is None and atom.value == want.value
+        return isinstance(atom, Literal) and atom.expr is None and _same_number(atom.value, want.value)
     if want in pattern.makers:
         eqn = makers.get(atom)
         return eqn is not None and _match_eqn(pattern, pattern.makers[want], eqn, bound, makers)
@@ -98,6 +99,11 @@ def _match(pattern: Pattern, want: Atom, atom: Atom, bound: dict[Value, Atom], m
         return False
     bound[want] = atom
     return True
+
+
+def _same_number(a: Any, b: Any) -> bool:
+    """Equal, and of one sign if zero: x - 0 is x, but x - -0.0 is not where x is -0.0."""
+    return bool(a == b) and math.copysign(1, a) == math.copysign(1, b)
 
 
 def _replace(pattern: Pattern, bound: dict[Value, Atom], eqn: Eqn, rewriter: Rewriter) -> Atom | None:

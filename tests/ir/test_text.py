@@ -61,7 +61,7 @@ def f(x: f32[2,3]{1,2}, y: i8[], z: f16[0,4]@cuda):
 def f(x: f32[2], *, w: f32[2]):
     y = mul(x, w)
     s = sum(y, axis=(0,))
-    gx, gw = gradients(s, f32(1.0), x, w, roots=1, stops=(True, True))
+    gx, gw = gradients(s, 1.0, x, w, roots=1, stops=(True, True))
     return gx, gw
 """,
     "awkward names": """

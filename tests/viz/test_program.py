@@ -9,7 +9,7 @@ import pytest
 
 from symgrad.errors import GraphvizMissingError
 from symgrad.ir.graph import Eqn, Graph
-from symgrad.ir.text import parse
+from symgrad.ir import parse
 from symgrad.ops import PRIMITIVES
 from symgrad.viz import draw_graph, make_dot, to_svg
 from symgrad.viz.origins import origins

@@ -1,0 +1,123 @@
+"""Plans to a module's text: the parts put together in a fixed order."""
+
+from __future__ import annotations
+
+from typing import Mapping, Sequence
+
+from symgrad.codegen import blas
+from symgrad.codegen.module import (
+    Entry, Module, Packs, Param, check_function, header, main_block, pack_of,
+)  # fmt: skip
+from symgrad.codegen.names import Names
+from symgrad.codegen.native import KERNEL_NATIVE, KERNEL_PYTHON, Used, numba_entry
+from symgrad.codegen.numba import HELPERS
+from symgrad.codegen.numpy import numpy_entry
+from symgrad.codegen.random_helpers import source as sampler_source
+from symgrad.errors import BackendError
+from symgrad.passes.schedule import Home, Plan
+
+
+def emit(
+    plans: Mapping[str, Plan], *, backend: str, title: str, notes: Sequence[str] = (),
+    packs: Packs | None = None,
+) -> Module:  # fmt: skip
+    """The module that runs `plans`, one entry each, on `backend` (numba or numpy).
+
+    `packs` maps an input or cell (Value) or an output number to (array name, element offset): those
+    lie in one flat array that the entry takes instead.
+    """
+    packs = packs or {}
+    names = {entry: Names(plan) for entry, plan in plans.items()}
+    if backend == "numba":
+        return _numba(plans, names, title, list(notes), packs)
+    if backend == "numpy":
+        return _numpy(plans, names, title, list(notes), packs)
+    raise BackendError(f"no backend {backend!r}", hint="numba, numpy")
+
+
+def _numpy(plans: Mapping[str, Plan], names: Mapping[str, Names], title: str, notes: list[str],
+           packs: Packs) -> Module:  # fmt: skip
+    helpers: dict[str, str] = {}
+    kernels: list[str] = []
+    runs: list[str] = []
+    params: dict[str, tuple[Param, ...]] = {}
+    for entry, plan in plans.items():
+        prefix = "" if len(plans) == 1 else f"{entry}_"
+        made, run, params[entry] = numpy_entry(entry, plan, names[entry], packs, helpers, prefix)
+        kernels += made
+        runs.append(run)
+    head = header(title, "numpy", plans, names, params, notes)
+    parts = [f"{head}\nimport numpy as np\n", *helpers.values(), *kernels, *runs]
+    return _module(parts, "numpy", plans, names, params, packs)
+
+
+def _numba(plans: Mapping[str, Plan], names: Mapping[str, Names], title: str, notes: list[str],
+           packs: Packs) -> Module:  # fmt: skip
+    used = Used()
+    kernels: list[str] = []
+    runs: list[str] = []
+    params: dict[str, tuple[Param, ...]] = {}
+    for entry, plan in plans.items():
+        prefix = "" if len(plans) == 1 else f"{entry}_"
+        made, run, params[entry] = numba_entry(entry, plan, names[entry], packs, used, prefix)
+        kernels += made
+        runs.append(run)
+    helpers = [HELPERS[name] for name in sorted(used.helpers)]
+    if used.samplers:
+        helpers.append(sampler_source(sorted(used.samplers), "numba").replace("@nb.njit", "@njit"))
+    helpers += [blas.helper(dtype) for dtype in sorted(used.products, key=lambda d: d.name)]
+    helpers += used.arrays.values()
+    body = "\n\n".join([*helpers, *kernels, *runs])
+    head = header(title, "numba", plans, names, params, notes)
+    parts = [f"{head}\n{_imports(body, used)}", *helpers, *kernels, *runs]
+    return _module(parts, "numba", plans, names, params, packs)
+
+
+def _imports(body: str, used: Used) -> str:
+    """The import lines, and the named index constants."""
+    plain = [f"import {m}" for m in ("glob", "math", "os")
+             if (f"{m}." in body) or (used.products and m in ("glob", "os"))]  # fmt: skip
+    numeric = ["import numpy as np"]
+    if used.products:
+        numeric.insert(0, "import llvmlite.binding as llvm")
+    types = ", types" if "types." in body else ""
+    numeric.append(f"from numba import njit{types}")
+    wanted = {t for t in (*used.types, "uint64") if f"{t}(" in body}
+    wanted |= {"uint64"} if used.indices else set()
+    if wanted:
+        numeric.append(f"from numpy import {', '.join(sorted(wanted))}")
+    text = "\n".join([*plain, *([""] if plain else []), *numeric]) + "\n"
+    if used.indices:
+        names = sorted(used.indices)
+        text += "\n# Subscripts are unsigned: Numba would test signed ones for being negative.\n"
+        text += "".join(f"_{n} = uint64({n})\n" for n in names)
+    if used.products:
+        text += "\n" + blas.PREAMBLE
+    if "@kernel" in body:
+        text += "\n" + (KERNEL_NATIVE if used.native else KERNEL_PYTHON)
+    return text
+
+
+def _module(parts: list[str], backend: str, plans: Mapping[str, Plan], names: Mapping[str, Names],
+            params: Mapping[str, tuple[Param, ...]], packs: Packs) -> Module:  # fmt: skip
+    entries = {entry: Entry(entry, params[entry]) for entry in plans}
+    for entry in plans:
+        name = "check" if len(plans) == 1 else f"check_{entry}"
+        parts.append(check_function(name, params[entry], names[entry].extents))
+    extents = sorted({e for n in names.values() for e in n.extents})
+    parts.append(main_block(entries, extents, _pack_sizes(plans, packs)))
+    return Module("\n\n".join(parts), entries, backend)
+
+
+def _pack_sizes(plans: Mapping[str, Plan], packs: Packs) -> dict[str, int]:
+    """The least length of each packed array."""
+    sizes: dict[str, int] = {}
+    for plan in plans.values():
+        graph = plan.schedule.graph
+        externals = [(Home("input", i), v.type) for i, v in enumerate(graph.inputs)]
+        externals += [(Home("cell", i), v.type) for i, v in enumerate(graph.cells)]
+        externals += [(Home("out", i), a.type) for i, a in enumerate(graph.outputs)]
+        for home, type in externals:
+            if (packed := pack_of(home, plan, packs)) is not None:
+                sizes[packed[0]] = max(sizes.get(packed[0], 0), packed[1] + int(type.size))
+    return sizes

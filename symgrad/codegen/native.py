@@ -1,0 +1,293 @@
+"""Schedules as Numba modules: one native entry that calls one native function per kernel.
+
+If every step can be native, `run` itself is compiled and a call is one dispatch. Otherwise `run` is
+Python that goes from native kernel to array call and back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from symgrad.codegen import blas
+from symgrad.codegen.cpu_map import cpu_map
+from symgrad.codegen.equations import Equations, param
+from symgrad.codegen.loops import Expr, Function, INDEX
+from symgrad.codegen.lower import Argument, Lowered, extent_expr, lower
+from symgrad.codegen.module import Packs, Param, entry_params, external_type, pack_of, workspace
+from symgrad.codegen.names import Names
+from symgrad.codegen.numba import NumbaPrinter, wrap_call
+from symgrad.codegen.numpy import comment_lines, strided
+from symgrad.codegen.printer import ATOM
+from symgrad.codegen.tidy import tidy
+from symgrad.dtypes import DType, float16
+from symgrad.ir.access import access, is_scalar
+from symgrad.ir.graph import Eqn, Literal, Value
+from symgrad.ir.primitive import Gemm
+from symgrad.passes.schedule import CELL, INPUT, OUT, TEMP, Call, Home, Kernel, Plan, Step
+
+KERNEL_NATIVE = '''\
+kernel = njit(
+    fastmath={"contract"}, error_model="numpy", nogil=True,
+    no_cpython_wrapper=True, no_cfunc_wrapper=True,
+)
+'''
+KERNEL_PYTHON = '''\
+kernel = njit(fastmath={"contract"}, error_model="numpy", nogil=True, cache=True)
+'''
+
+
+@dataclass
+class Used:
+    """What a module must define or import for its kernels."""
+
+    helpers: set[str] = field(default_factory=set)
+    indices: set[int] = field(default_factory=set)
+    types: set[str] = field(default_factory=set)
+    products: set[DType] = field(default_factory=set)
+    samplers: set[str] = field(default_factory=set)
+    arrays: dict[str, str] = field(default_factory=dict)
+    native: bool = True
+
+
+def is_native(step: Step) -> bool:
+    """Whether a step needs no Python."""
+    if any(v.type.dtype is float16 for v in (*step.reads, *step.writes)):
+        return False
+    if any(v.type.dtype is float16 for e in step.eqns for v in e.outputs):
+        return False
+    return isinstance(step, Kernel) or isinstance(step.eqn.prim.lower, Gemm) and blas.native(step.eqn)
+
+
+def numba_entry(
+    name: str, plan: Plan, names: Names, packs: Packs, used: Used, prefix: str = ""
+) -> tuple[list[str], str, tuple[Param, ...]]:
+    """The kernels' texts, the entry's text, and its parameters."""
+    params = entry_params(plan, names, packs, plan.sizes)
+    entry = _Entry(plan, names, packs, used, prefix, params)
+    return entry.kernels, entry.text(name), params
+
+
+class _Entry:
+    def __init__(self, plan: Plan, names: Names, packs: Packs, used: Used, prefix: str,
+                 params: tuple[Param, ...]):  # fmt: skip
+        self.plan, self.names, self.packs, self.used = plan, names, packs, used
+        self.prefix, self.params = prefix, params
+        self.schedule, self.graph = plan.schedule, plan.schedule.graph
+        self.kernels: list[str] = []
+        self.local = names.local()
+        self.bodies: dict[str, str] = {}
+        self.native = all(is_native(step) for step in self.schedule.steps)
+        self.maker = {v: e for e in self.graph.eqns for v in e.outputs}
+        used.native = used.native and self.native
+
+    # -- entry ----------------------------------------------------------------------------------
+
+    def text(self, name: str) -> str:
+        """The function that is called: extents, flat views, steps."""
+        steps: list[str] = []
+        for step in self.schedule.steps:
+            steps += self.step(step)
+        lines: list[str] = []
+        if self.native:
+            lines += self.signature()
+        lines += wrap_call(f"def {name}(", [p.name for p in self.params], "):")
+        lines.append('    """Run the program: results go to the arrays given for them."""')
+        setup = self.views("\n".join(steps))
+        text = "\n".join([*setup, *steps])
+        inputs = len(self.graph.inputs)
+        for extent, (number, axis) in self.names.extents.items():
+            if mentions(text, extent):
+                home = Home(INPUT, number) if number < inputs else Home(CELL, number - inputs)
+                value = f"{self.names.homes[home]}.shape[{axis}]"
+                lines.append(f"    {extent} = {self.cast_index(value)}")
+        body = [f"    {line}" for line in [*setup, *steps]]
+        tail = ["", "", *self.types(name)] if self.native else []
+        return "\n".join([*lines, *(body or ["    pass"]), *tail]) + "\n"
+
+    def cast_index(self, text: str) -> str:
+        self.used.types.add("uint64")
+        return f"uint64({text})" if self.native else text
+
+    def signature(self) -> list[str]:
+        """The decorator; which types to compile for is said below the function."""
+        return ['@njit(error_model="numpy", nogil=True, cache=True)']
+
+    def types(self, name: str) -> list[str]:
+        """The one signature the entry is meant for."""
+        lines = [f"{name.upper()}_SIGNATURE = types.void("]
+        lines += [f"    {numba_type(p)},  # {p.name}" for p in self.params]
+        return [*lines, ")"]
+
+    def views(self, text: str) -> list[str]:
+        """Lines that name flat views: of arguments with several extents, of workspace and packs."""
+        lines: list[str] = []
+        for home, name in self.names.homes.items():
+            if not mentions(text, name):
+                continue
+            if home.kind == TEMP:
+                slot = self.plan.slots[self.schedule.temps[home.index]]
+                lines.append(f"{name} = {self.part(workspace(slot.dtype), slot.offset, slot.size)}")
+                continue
+            type = external_type(home, self.plan)
+            packed = pack_of(home, self.plan, self.packs)
+            if packed is not None:
+                lines.append(f"{name} = {self.part(packed[0], packed[1], type.size)}")
+            elif type.strides is None and type.ndim != 1:
+                lines.append(f"{name} = {name}.ravel()")
+        for value, name in self.names.scratch.items():
+            if mentions(text, name):
+                slot = self.plan.scratch[value]
+                lines.append(f"{name} = {self.part(workspace(slot.dtype), slot.offset, slot.size)}")
+        return lines
+
+    def part(self, buffer: str, offset: int, size: int) -> str:
+        """A slice of a flat buffer."""
+        start, stop = self.index(extent_expr(offset)), self.index(extent_expr(offset + size))
+        return f"{buffer}[{start}:{stop}]"
+
+    def index(self, expr: Expr) -> str:
+        """An index expression as the entry writes it: typed where it is compiled."""
+        if self.native:
+            printer = NumbaPrinter()
+            text = printer.expr(expr)
+            self.used.indices |= printer.indices
+            return text
+        return PlainPrinter().expr(expr)
+
+    # -- steps ----------------------------------------------------------------------------------
+
+    def step(self, step: Step) -> list[str]:
+        """The lines of one step in the entry; its function, if any, goes to `kernels`."""
+        if isinstance(step, Kernel):
+            return self.kernel(step) if self.native or is_native(step) else self.array_step(step)
+        if self.native:
+            return self.gemm(step)
+        return self.array_step(step)
+
+    def kernel(self, step: Kernel) -> list[str]:
+        lowered = lower(step, self.plan, self.names)
+        if not lowered.function.body:
+            return []
+        name = self.print(lowered, f"{self.prefix}{step.name}")
+        arguments = [self.argument(a) for a in lowered.arguments]
+        return wrap_call(f"{name}(", arguments, ")")
+
+    def print(self, lowered: Lowered, name: str) -> str:
+        """Print the function unless an equal one is there; the name to call."""
+        body = cpu_map(tidy(lowered.function.body))
+        printer = NumbaPrinter()
+        text = printer.function(Function(name, lowered.function.params, body, lowered.function.doc))
+        self.used.helpers |= printer.helpers
+        self.used.indices |= printer.indices
+        self.used.types |= printer.types
+        self.used.samplers |= set(lowered.samplers)
+        key = text.replace(f"def {name}(", "def (", 1)
+        if key in self.bodies:
+            return self.bodies[key]
+        self.bodies[key] = name
+        self.kernels.append(text)
+        return name
+
+    def argument(self, argument: Argument) -> str:
+        """What the entry passes for a kernel's parameter."""
+        what = argument.what
+        if isinstance(what, Home):
+            return self.names.homes[what]
+        if isinstance(what, Value):
+            return self.names.scratch[what]
+        if isinstance(what, Literal):
+            name = NumbaPrinter().typed(what.type.dtype)
+            self.used.types.add(name)
+            if what.type.dtype.name in ("float64", "int64"):
+                return self.names.host(what)
+            return f"{name}({self.names.host(what)})"
+        return what if self.native else f"uint64({what})"
+
+    def gemm(self, step: Call) -> list[str]:
+        """A product as one call, or a kernel of calls where there is a batch."""
+        eqn, dtype = step.eqn, step.eqn.out.type.dtype
+        self.used.products.add(dtype)
+        self.used.types |= {"int64", dtype.name}
+        found = blas.product(eqn, self.schedule.seen)
+        homes = [self.schedule.homes[self.schedule.seen(a).root][0] for a in eqn.inputs]  # type: ignore[index]
+        homes.append(self.schedule.homes[eqn.out][0])
+        buffers = [self.names.homes[h] for h in homes]
+        parts = [b if self.index(o) == "_0" else f"{b}[{self.index(o)}:]"
+                 for b, o in zip(buffers, found.offsets)]  # fmt: skip
+        leads = [self.index(e) for e in found.leads]
+        sizes = [self.index(e) for e in found.sizes]
+        arguments = [str(found.flips[0]), str(found.flips[1]), *sizes]
+        for part, lead in zip(parts, leads):
+            arguments += [part, lead]
+        note = f"{eqn.loc.file}:{eqn.loc.line}" if eqn.loc else ""
+        lines = comment_lines([("", note)], "")[:-1] if note else []
+        indent = ""
+        for axis, extent in zip("ijklpq", found.batch):
+            lines.append(f"{indent}for {axis} in range({self.index(extent)}):")
+            indent += "    "
+        return [*lines, *wrap_call(f"matmul_{dtype.name}(", arguments, ")", indent)]
+
+    # -- array calls ----------------------------------------------------------------------------
+
+    def array_step(self, step: Step) -> list[str]:
+        """A step as lines of NumPy in a Python entry."""
+        run = Equations(self.local, self.maker, self.names.host, self.used.arrays, self.schedule.synthetic)
+        for value, homes in self.schedule.homes.items():
+            if value not in {v for e in step.eqns for v in e.outputs}:
+                run.env[value] = self.array(homes[0], value)
+        lines: list[str] = []
+        for eqn in step.eqns:
+            run.equation(eqn)
+        for eqn in step.eqns:
+            for value in eqn.outputs:
+                for home in self.schedule.homes.get(value, ()):
+                    run.lines.append((f"{self.array(home, value)}[...] = {run.env[value]}", ""))
+        if isinstance(step, Kernel):
+            for copy in step.copies:
+                target = self.array(copy.home, copy.like)
+                run.lines.append((f"{target}[...] = {run.atom(copy.source)}", ""))
+        lines = comment_lines(run.lines, "    ")
+        return ['with np.errstate(all="ignore"):', *lines]
+
+    def array(self, home: Home, value: Value) -> str:
+        """A home as an array of its value's shape."""
+        name, type = self.names.homes[home], value.type
+        if home.kind in (INPUT, CELL):
+            type = external_type(home, self.plan)
+            if type.strides is not None:
+                return name
+        if type.strides is not None:
+            return strided(name, type)
+        return name if type.ndim == 1 else f"{name}.reshape({param(type.shape)})"
+
+
+class PlainPrinter(NumbaPrinter):
+    """Index arithmetic where Python's ints do."""
+
+    def const(self, const: Any) -> str:
+        return repr(const.value)
+
+
+def mentions(text: str, name: str) -> bool:
+    """Whether `name` stands in the text as a word."""
+    import re
+
+    return re.search(rf"\b{re.escape(name)}\b", text) is not None
+
+
+def numba_type(p: Param) -> str:
+    """A parameter's Numba type as the signature writes it."""
+    scalar = "boolean" if p.dtype.name == "bool" else p.dtype.name
+    if p.kind == "host":
+        return f"types.{scalar}"
+    if p.kind in ("ws", "pack") or len(p.shape) == 1 and not p.strided:
+        return f"types.{scalar}[::1]"
+    if not p.shape:
+        return f'types.Array(types.{scalar}, 0, "C")'
+    if p.strided:
+        return f"types.{scalar}[{', '.join(':' * len(p.shape))}]"
+    return f"types.{scalar}[{':, ' * (len(p.shape) - 1)}::1]"
+
+
+_ = (ATOM, INDEX, Eqn, OUT, access, is_scalar)

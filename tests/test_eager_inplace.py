@@ -197,3 +197,16 @@ def test_functions_that_must_copy_do() -> None:
         y = function(x)
         y.zero_()
         assert np.array_equal(x.numpy(), A), name
+
+
+def test_views_of_detached_tensors_follow_them() -> None:
+    def program(lib: Any) -> Any:
+        b = make(lib, B, True)
+        x = lib.zeros(3, 4)
+        y = x.detach()
+        row = y[0]
+        y.mul_(b)
+        y.sum().backward()
+        return x, b.grad, x.requires_grad, row.requires_grad
+
+    agree(program)

@@ -22,7 +22,7 @@ OPTIONS: list[tuple[str, dict[str, Any]]] = [
     ("RMSprop", dict(lr=0.01, centered=True)), ("RMSprop", dict(lr=0.01, centered=True, momentum=0.5, weight_decay=0.1)),
     ("RMSprop", dict(lr=0.001, maximize=True)), ("RMSprop", {}),
     ("Adam", dict(lr=0.01)), ("Adam", dict(lr=0.01, betas=(0.8, 0.9), eps=1e-6)), ("Adam", dict(lr=0.01, weight_decay=0.1)),
-    ("Adam", dict(lr=0.01, amsgrad=True)), ("Adam", dict(lr=0.001, maximize=True)), ("Adam", dict(lr=0.01, betas=(0.3, 0.5))),
+    ("Adam", dict(lr=0.01, amsgrad=True)), ("Adam", dict(lr=0.001, maximize=True)), ("Adam", dict(lr=0.01, betas=(0.3, 0.99))),
     ("AdamW", dict(lr=0.01)), ("AdamW", dict(lr=0.01, weight_decay=0.3, amsgrad=True)), ("Adam", {}), ("AdamW", {}),
 ]  # fmt: skip
 IDS = [f"{n}-{'-'.join(o) or 'defaults'}-{i}" for i, (n, o) in enumerate(OPTIONS)]

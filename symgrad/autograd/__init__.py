@@ -7,7 +7,7 @@ from typing import Any
 from symgrad.ops.autograd import grad
 from symgrad.ops.function import Function
 from symgrad.ops.pullback import seed
-from symgrad.tensor.core import Tensor
+from symgrad.tensor.core import Tensor, wrap
 from symgrad.tensor.state import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 
 
@@ -16,7 +16,7 @@ class _Variable(type):
         return isinstance(instance, Tensor)
 
     def __call__(cls, data: Any, requires_grad: bool = False, volatile: bool = False) -> Tensor:
-        out: Tensor = data.detach()
+        out = wrap(data.detach()._data)
         return out.requires_grad_(requires_grad and not volatile)
 
 

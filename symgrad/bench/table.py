@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -55,13 +56,13 @@ def ratio(value: float | None) -> str:
 def digits(value: float, count: int = 3) -> str:
     """`value` with `count` significant digits, never as an exponent.
 
-    >>> digits(2.1449), digits(152.3), digits(1234.4), digits(0.9996)
-    ('2.14', '152', '1234', '1.00')
+    >>> digits(2.1449), digits(152.3), digits(1234.4), digits(0.9996), digits(0.153, 2)
+    ('2.14', '152', '1234', '1.00', '0.15')
     """
-    if value >= 10 ** (count - 1):
-        return f"{value:.0f}"
-    whole = len(str(int(float(f"{value:.{count - 1}f}"))))
-    return f"{value:.{max(0, count - whole)}f}"
+    if value <= 0:
+        return "0"
+    power = math.floor(math.log10(float(f"{value:.{count - 1}e}")))
+    return f"{value:.{max(0, count - 1 - power)}f}"
 
 
 def show(
@@ -81,7 +82,7 @@ def show(
     for row in rows:
         table.add_row(*(plain(cell) for cell in row))
     out = console()
-    out.width = max(out.width, out.measure(table).maximum)
+    out.width = max(out.width, out.measure(table, options=out.options.update(max_width=1000)).maximum)
     out.print(plain(title), style="bold", soft_wrap=True)
     out.print(table)
     if note:

@@ -49,6 +49,7 @@ class Capture:
         self.shared: list[tuple[Cell, Cell]] = []
         self.grads: dict[int, GradSlot] = {}
         self.leaf_of: dict[Value, Tensor] = {}
+        self.leaf_values: dict[tuple[int, Value], Value] = {}
         self.connected: set[Value] = set()
         self.known: set[Value] = set()
         self.stopped: dict[Value, Value] = {}
@@ -62,6 +63,7 @@ class Capture:
         self.host_names: dict[tuple[int, Any], str] = {}
         self.members: dict[tuple[int, str], tuple[Any, str, Any]] = {}
         self.draws: dict[int, list[Any]] = {}
+        self.stepped: list[Tensor] = []
         self.undo: list[Any] = []
         self.keep: list[Any] = []
         self.updating = False
@@ -74,13 +76,19 @@ class Capture:
 
     def value_of(self, tensor: Tensor) -> Value:
         """What stands for `tensor` now; a concrete tensor is lifted to a cell."""
+        value = self._memory_value(tensor)
+        if tensor._rg and tensor._view is None and type(tensor._data) is not Value:
+            return self._leaf_value(tensor, value)
+        return value
+
+    def _memory_value(self, tensor: Tensor) -> Value:
+        if id(tensor) in self.arguments:
+            return self.cell(tensor).now
         base = tensor._base
-        if base is not None and tensor._view is None and base._data is not tensor._data:
-            if type(tensor._data) is Value or same_memory(tensor, base):
-                return self.value_of(base)
+        if base is not None and tensor._view is None:
+            if type(tensor._data) is Value or base._data is tensor._data or same_memory(tensor, base):
+                return self._memory_value(base)
         if type(tensor._data) is Value:
-            if base is not None and tensor._view is None:
-                return self.value_of(base)
             view = tensor._view
             if view is not None and view.version != self._version(view.base):
                 self._replay(tensor)
@@ -92,8 +100,22 @@ class Capture:
             return self._view_value(tensor)
         return self.cell(tensor).now
 
+    def _leaf_value(self, tensor: Tensor, value: Value) -> Value:
+        """The value of memory as one leaf sees it: two leaves on one memory have a gradient each."""
+        owner = self.leaf_of.setdefault(value, tensor)
+        if owner is not tensor:
+            own = self.leaf_values.get((id(tensor), value))
+            if own is None:
+                (own,) = self.emit(stop_gradient, (value,), {})
+                self.leaf_values[id(tensor), value] = own
+                self.leaf_of[own] = tensor
+            value = own
+        self.connected.add(value)
+        return value
+
     def _version(self, base: Tensor) -> int:
-        return base._version if type(base._data) is Value else self.cell(base).version
+        owner = base.owner
+        return owner._version if type(owner._data) is Value else self.cell(owner).version
 
     def _replay(self, tensor: Tensor) -> None:
         view = tensor._view
@@ -116,7 +138,7 @@ class Capture:
 
     def cell(self, tensor: Tensor) -> Cell:
         """The cell for the memory of a concrete tensor."""
-        owner = tensor._base if tensor._base is not None else tensor
+        owner = tensor.owner if id(tensor) not in self.arguments else tensor
         found = self.cells.get(id(owner))
         if found is not None:
             return found
@@ -135,9 +157,6 @@ class Capture:
                 self.shared.append((found, other))
         self.by_memory.setdefault(memory, []).append(found)
         self.known.add(entry)
-        if owner._rg:
-            self.connected.add(entry)
-            self.leaf_of[entry] = owner
         return found
 
     # -- equations ----------------------------------------------------------------------------
@@ -221,8 +240,11 @@ class Capture:
                 target._rg, target._node = True, value._node
             return
         owner = target._base
-        if owner is not None and type(target._data) is Value or (owner is not None and same_memory(target, owner)):
-            self.assign(owner, value)  # type: ignore[arg-type]
+        known = id(target) in self.arguments
+        if owner is not None and not known and (type(target._data) is Value or same_memory(target, owner)):
+            self.assign(owner, value)
+            if target._rg:  # a leaf on shared memory: what it now holds is a leaf's content again
+                self.value_of(target)
             return
         new = self.value_of(value)
         if type(target._data) is Value:
@@ -277,11 +299,13 @@ class Capture:
 
     # -- backward -----------------------------------------------------------------------------
 
-    def backward(self, roots: list[Tensor], grads: list[Tensor], *, create_graph: bool, inputs: Any) -> None:
+    def backward(
+        self, roots: list[Tensor], grads: list[Tensor], *, retain_graph: bool, create_graph: bool, inputs: Any
+    ) -> None:
         """`loss.backward()`: one `gradients` equation, then accumulation into `.grad` as eager does."""
         from symgrad.ops.autograd import accumulate
 
-        found = self.gradients(roots, grads, inputs, create_graph=create_graph, free=not create_graph)
+        found = self.gradients(roots, grads, inputs, retain_graph=retain_graph, create_graph=create_graph)
         self.updating = True
         leaves = {t: g for t, g in found.items() if t._node is None}
         if any(type(t._data) is not Value and t._node is not None for t in found):
@@ -293,7 +317,7 @@ class Capture:
         accumulate(leaves, create_graph)
 
     def gradients(
-        self, roots: list[Tensor], grads: list[Tensor], inputs: Any, *, create_graph: bool, free: bool = False
+        self, roots: list[Tensor], grads: list[Tensor], inputs: Any, *, retain_graph: bool, create_graph: bool
     ) -> dict[Tensor, Tensor]:
         """Cotangents of the leaves under `roots` (or of `inputs`) as symbols."""
         values = [self.value_of(r) for r in roots]
@@ -319,7 +343,7 @@ class Capture:
         outs = self.emit(gradients_p, atoms, dict(roots=len(roots), stops=stops, hooks=hooks), BACKWARD)
         if not create_graph:
             self.connected = before
-        if free:
+        if not retain_graph:
             self.freed |= path
         found: dict[Tensor, Tensor] = {}
         for value, out in zip(targets, outs):
@@ -403,6 +427,7 @@ class Capture:
     def note_member(self, module: Any, name: str, value: Any) -> None:
         """A module's parameter, buffer or submodule was read: a guard."""
         self.members[id(module), name] = (module, name, value)
+        self.stepped += [p for group in getattr(module, "param_groups", ()) for p in group["params"]]
 
     def note_setattr(self, module: Any, name: str, old: Any, new: Any) -> None:
         """A module attribute is about to be set."""

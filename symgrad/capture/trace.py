@@ -21,7 +21,7 @@ from symgrad.errors import RandomStateError, SideEffectError
 from symgrad.ir.dims import Dim
 from symgrad.ir.graph import Graph, Value
 from symgrad.tensor import state
-from symgrad.tensor.core import Tensor, wrap
+from symgrad.tensor.core import Tensor, fresh_node, wrap
 from symgrad.tensor.host import HostScalar
 
 
@@ -55,6 +55,7 @@ class Traced:
     leaf_of: dict[Value, Tensor]
     grad_reads: list[GradSlot] = field(default_factory=list)
     differentiable: tuple[int, ...] = ()
+    pinned: tuple[tuple[int, Tensor], ...] = ()
     lift: Any = None
 
 
@@ -65,12 +66,15 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     place: list[int] = []
     for i, leaf in enumerate(leaves):
         if isinstance(leaf, (Tensor, np.ndarray)):
-            tensors.append(leaf if isinstance(leaf, Tensor) else wrap(leaf))
+            tensors.append(_alias(leaf) if isinstance(leaf, Tensor) else wrap(leaf))
             place.append(i)
     with state.eagerly():
         capture = Capture(tensors, place)
     names = _leaf_names(function, args, kwargs)
     given = list(leaves)
+    for i, tensor in zip(place, tensors):
+        if isinstance(given[i], Tensor):
+            given[i] = tensor
     for i, leaf in enumerate(leaves):
         if type(leaf) is float:
             given[i] = capture.host(names.get(i, f"arg{i}"), leaf, "argument", i)
@@ -92,6 +96,15 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
         state.enter_capture(old)
     traced.dims = dims
     return traced
+
+
+def _alias(argument: Tensor) -> Tensor:
+    """An argument that is a view, without its base: the next call's may have another."""
+    if argument._view is None:
+        return argument
+    alias = wrap(argument._data, type(argument))
+    alias._rg, alias._node, alias._grad = argument._rg, fresh_node(argument), argument._grad
+    return alias
 
 
 def _leaf_names(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[int, str]:
@@ -194,6 +207,8 @@ def _finish(
         tuple(i for i, o in enumerate(outputs) if o.requires_grad and not o.freed),
     )  # fmt: skip
 
+    traced.pinned = _pinned(capture, reads, tensors)
+
     def lift(tensor: Tensor) -> Value:
         """A concrete tensor that a hook or custom backward brings in becomes one more cell."""
         with state.eagerly():
@@ -226,6 +241,18 @@ def _output(capture: Capture, leaf: Any, values: list[Any]) -> Output:
         freed = bool(path & capture.freed)
     values.append(value)
     return Output("value", len(values) - 1, None, leaf._rg, freed)
+
+
+def _pinned(capture: Capture, reads: Reads, tensors: list[Tensor]) -> tuple[tuple[int, Tensor], ...]:
+    """Arguments that user code also reaches by another way: the trace holds for these very tensors."""
+    reached: set[int] = set()
+    for read in reads.found.values():
+        value = read.current()
+        items = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
+        reached.update(map(id, items))
+    reached.update(id(value) for _, _, value in capture.members.values())
+    reached.update(id(t) for t in capture.stepped)
+    return tuple((capture.arguments[id(t)], t) for t in tensors if id(t) in reached)
 
 
 def _name_cells(capture: Capture, reads: Reads) -> None:

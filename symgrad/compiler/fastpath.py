@@ -35,12 +35,15 @@ def generate(variant: "Variant", leaves: list[Any], lock: Any) -> Callable[[tupl
     if any(p.kind not in ("input", "cell", "host", "pack", "ws") for p in variant.entry.params):
         return None
     writer = _Writer()
+    pinned = dict(traced.pinned)
     for i, leaf in enumerate(leaves):
         if not leaf._data.flags.aligned:
             return None
         kind = writer.const(f"T{i}", leaf.type_)
         test = f"(x{i}._type or x{i}.type_) is not {kind} or x{i}._rg is not {leaf._rg}"
-        if variant.written_memory:
+        if i in pinned:
+            writer.check(f"x{i} is not {writer.const(f'P{i}', pinned[i])}")
+        elif variant.written_memory:
             owned = writer.const("free_of", variant.free_of)
             memory = writer.const("WRITTEN", variant.written_memory)
             test += f" or ((d{i} := x{i}._data).base is not None or id(d{i}) in {memory}) and not {owned}(x{i})"

@@ -74,7 +74,7 @@ class Variant:
 
     def miss(self, leaves: list[Any]) -> str | None:
         """Why this variant does not apply to these arguments now, or None."""
-        reason = self.guards.changed_always() or self.guards.changed_grads(leaves)
+        reason = self.aliased(leaves) or self.guards.changed_always() or self.guards.changed_grads(leaves)
         if reason is None and self.epoch != state.epoch[0]:
             epoch = state.epoch[0]
             reason = self.guards.changed_structure()
@@ -83,6 +83,18 @@ class Variant:
         if reason is None and self.guards.conditions:
             reason = self.guards.failed_condition(self.host_values(leaves))
         return reason
+
+    def aliased(self, leaves: list[Any]) -> str | None:
+        """Whether arguments share memory with written state otherwise than they did in the trace."""
+        for place, tensor in self.traced.pinned:
+            if leaves[place] is not tensor:
+                return "an argument is no longer the tensor that the function also reaches otherwise"
+        if self.written_memory:
+            pinned = {place for place, _ in self.traced.pinned}
+            for i, leaf in enumerate(leaves):
+                if isinstance(leaf, Tensor) and i not in pinned and not self.free_of(leaf) and i not in self.written:
+                    return "an argument shares memory with state that is written"
+        return None
 
     def host_values(self, leaves: list[Any]) -> dict[str, Any]:
         """Host names and their values at this call."""

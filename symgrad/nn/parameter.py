@@ -1,8 +1,10 @@
-"""Parameters: leaf tensors a Module registers by itself when they are assigned to it."""
+"""Parameters: leaf tensors a Module registers by itself when they are assigned to it.
+
+They share memory with what they are made from, but own it as far as versions and cells go: views of
+a parameter lead to the parameter.
+"""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
@@ -22,9 +24,8 @@ class Parameter(Tensor):
         if requires_grad and not data.dtype.is_floating_point:
             raise GradError("Only Tensors of floating point and complex dtype can require gradients",
                             hint="pass requires_grad=False, or convert with .float()")  # fmt: skip
-        source = data.detach()  # type: ignore[attr-defined]
-        out = wrap(source._data, cls)
-        out._base, out._view, out._rg = source._base, source._view, requires_grad
+        out = wrap(data.detach()._data, cls)  # type: ignore[attr-defined]
+        out._rg = requires_grad
         return out  # type: ignore[return-value]
 
     def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
@@ -37,9 +38,7 @@ class Buffer(Tensor):
     __slots__ = ("persistent",)
 
     def __new__(cls, data: Tensor, *, persistent: bool = True) -> "Buffer":
-        source: Any = data.detach()  # type: ignore[attr-defined]
-        out = wrap(source._data, cls)
-        out._base, out._view = source._base, source._view
+        out = wrap(data.detach()._data, cls)  # type: ignore[attr-defined]
         out.persistent = persistent  # type: ignore[attr-defined]
         return out  # type: ignore[return-value]
 

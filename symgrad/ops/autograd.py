@@ -28,12 +28,12 @@ def tensor_backward(
                         hint="set requires_grad=True on what the gradient is wanted for")  # fmt: skip
     g = seed(self, gradient)
     wanted = [inputs] if isinstance(inputs, Tensor) else inputs
+    retain = create_graph if retain_graph is None else retain_graph
     active = state.capture()
     if active is not None:
-        active.backward([self], [g], create_graph=create_graph, inputs=wanted)
+        active.backward([self], [g], retain_graph=retain, create_graph=create_graph, inputs=wanted)
         return
-    found = backward([self], [g], retain_graph=create_graph if retain_graph is None else retain_graph,
-                     create_graph=create_graph, inputs=wanted)  # fmt: skip
+    found = backward([self], [g], retain_graph=retain, create_graph=create_graph, inputs=wanted)
     accumulate(found, create_graph)
 
 
@@ -80,12 +80,12 @@ def grad(
         if not x._rg:
             raise GradError("One of the differentiated Tensors does not require grad")
     grads = [seed(o, g) for o, g in zip(outs, given)]
+    retain = create_graph if retain_graph is None else retain_graph
     active = state.capture()
     if active is not None:
-        found = active.gradients(outs, grads, ins, create_graph=create_graph)
+        found = active.gradients(outs, grads, ins, retain_graph=retain, create_graph=create_graph)
     else:
-        found = backward(outs, grads, retain_graph=create_graph if retain_graph is None else retain_graph,
-                         create_graph=create_graph, inputs=ins)  # fmt: skip
+        found = backward(outs, grads, retain_graph=retain, create_graph=create_graph, inputs=ins)
     if not allow_unused and any(x not in found for x in ins):
         raise GradError("One of the differentiated Tensors appears to not have been used in the graph.",
                         hint="set allow_unused=True if this is the desired behavior")  # fmt: skip

@@ -84,7 +84,7 @@ def _expand_layout(old: Any, strides: Any, offset: int, /, **params: Any) -> Lay
 
 
 def _slice_layout(shape: Any, strides: Any, offset: int, *, index: Any) -> Layout:
-    """Basic indexing by a full tuple of ints, slices and Nones."""
+    """Basic indexing by ints, slices and Nones; dimensions not named are whole."""
     new_shape: list[int] = []
     new_strides: list[int] = []
     axis = 0
@@ -105,7 +105,7 @@ def _slice_layout(shape: Any, strides: Any, offset: int, *, index: Any) -> Layou
                 raise DimError(f"index {item} is out of bounds for dimension {axis} with size {extent}")
             offset = offset + (item + extent if item < 0 else item) * stride
         axis += 1
-    return tuple(new_shape), tuple(new_strides), offset
+    return (*new_shape, *shape[axis:]), (*new_strides, *strides[axis:]), offset
 
 
 def _infer_write(x: TensorType, v: TensorType, index: Any) -> TensorType:

@@ -106,8 +106,12 @@ def _view(eqn: Eqn, rewriter: Rewriter, splat: Any, makers: dict[Value, Eqn]) ->
     if below is None or below.prim is not eqn.prim:
         return None
     if eqn.prim in (sh.reshape, sh.expand):
+        if eqn.params["shape"] == below.inputs[0].type.shape:
+            return below.inputs
         return rewriter.emit_like(eqn, eqn.prim, below.inputs, shape=eqn.params["shape"])
     if eqn.prim is sh.permute:
-        inner = below.params["dims"]
-        return rewriter.emit_like(eqn, eqn.prim, below.inputs, dims=tuple(inner[d] for d in eqn.params["dims"]))
+        dims = tuple(below.params["dims"][d] for d in eqn.params["dims"])
+        if dims == tuple(range(len(dims))):
+            return below.inputs
+        return rewriter.emit_like(eqn, eqn.prim, below.inputs, dims=dims)
     return None

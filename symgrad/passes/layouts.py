@@ -46,14 +46,7 @@ def make_multipliable(graph: Graph) -> tuple[Graph, frozenset[Eqn]]:
             eqns.append(eqn)
     if not added:
         return graph, frozenset()
-
-    def result(atom: Atom) -> Atom:
-        return stands_for.get(atom, atom) if isinstance(atom, Value) else atom
-
-    return graph.replace(
-        eqns=tuple(eqns), outputs=tuple(map(result, graph.outputs)),
-        effects=tuple((cell, result(new)) for cell, new in graph.effects),
-    ), frozenset(added)  # fmt: skip
+    return graph.replace(eqns=tuple(eqns)), frozenset(added)
 
 
 def _copy(prim: Primitive, value: Value, like: Eqn | None) -> Eqn:

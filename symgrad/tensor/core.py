@@ -208,6 +208,8 @@ class Tensor:
 
     @data.setter
     def data(self, value: "Tensor") -> None:
+        if value._data is self._data:  # p.data -= …: the memory it has already
+            return
         if (active := state.capture()) is not None:
             active.refuse("assigning to .data rebinds a tensor's memory")
         self._data = value._data
@@ -400,7 +402,7 @@ def concretization(what: str, loc: Any = None) -> ConcretizationError:
 def fresh_node(tensor: Tensor) -> Any:
     """The tape node of `tensor`, replayed onto its base where the base was changed in place since."""
     view = tensor._view
-    if view is not None and view.version != view.base._version:
+    if view is not None and view.version != view.base.owner._version:
         replay_view(tensor)
     return tensor._node
 

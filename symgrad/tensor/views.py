@@ -37,7 +37,7 @@ def bind_view(prim: Primitive, x: Tensor, params: dict[str, Any]) -> Tensor:
         out._base = owner
         if x._view is not None:
             out._view = ViewOf(x._view.base, (*x._view.steps, (prim, params)), owner._version)
-        elif x._base is None:
+        else:
             out._view = ViewOf(x, ((prim, params),), owner._version)
     return out
 
@@ -54,7 +54,7 @@ def replay(view: Tensor) -> None:
     """Bring a view whose base was changed in place up to date: its node and, in a trace, its Value."""
     info = view._view
     assert info is not None
-    info.version = info.base._version
+    info.version = info.base.owner._version
     out = info.base
     for prim, params in info.steps:
         out = bind(prim, (out,), params)
@@ -141,8 +141,9 @@ def detached(x: Tensor) -> Tensor:
     """The same memory (and version counter) outside the graph."""
     out = wrap(x._data)
     out._base = x._base if x._base is not None else x
-    if x._view is not None:
-        out._view = ViewOf(x._view.base, x._view.steps, x._view.version)
+    view = x._view
+    if view is not None:
+        out._view = ViewOf(detached(view.base), view.steps, view.version)
     return out
 
 

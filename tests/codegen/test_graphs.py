@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from codegen_harness import BACKENDS, compare, graph_of
+from codegen.harness import BACKENDS, compare, graph_of
 
 GRAPHS = {
     "polynomial": """
@@ -62,7 +62,7 @@ def f(x: f32[4,5], y: f32[4,5], *, c: f32[4,5], d: f32[4,5], e: f32[4,5], k: f32
     d[...] = c
     e[...] = u
     k[...] = x
-    return s, s, t, x, c, 3.5, u
+    return s, s, t, x, c, f32(3.5), u
 """,
     "an old value read later": """
 def f(x: f32[6], *, c: f32[6]):

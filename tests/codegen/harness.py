@@ -74,7 +74,7 @@ def restrided(data: np.ndarray, type: TensorType) -> np.ndarray:
 
 def run(module, loaded, graph, inputs, cells=(), hosts=None, packs=None, check=True):
     """Call the entry as the runtime does: (outputs, cells after the call)."""
-    cells = [restrided(c, v.type) for c, v in zip(cells, graph.cells)]
+    cells = [restrided(c.copy(), v.type) for c, v in zip(cells, graph.cells)]
     outs: dict[int, np.ndarray] = {}
     arenas: dict[str, np.ndarray] = {}
     packs = packs or {}

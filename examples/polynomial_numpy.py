@@ -26,12 +26,13 @@ def numpy_step(x, y, a, b, c, d, learning_rate):
 
 
 def tensor_step(x, y, a, b, c, d, learning_rate):
-    """The same with tensors; the gradients come from symgrad."""
-    leaves = [p.detach().requires_grad_() for p in (a, b, c, d)]
-    a, b, c, d = leaves
+    """The same with tensors, updated in place; the gradients come from symgrad."""
     loss = (a + b * x + c * x**2 + d * x**3 - y).square().sum()
-    grads = sg.autograd.grad(loss, leaves)
-    return loss.detach(), *[p.detach() - learning_rate * g for p, g in zip(leaves, grads)]
+    grads = sg.autograd.grad(loss, (a, b, c, d))
+    with sg.no_grad():
+        for p, g in zip((a, b, c, d), grads):
+            p -= learning_rate * g
+    return loss.detach()
 
 
 def main(steps=2000, start=None, learning_rate=1e-6):
@@ -49,9 +50,9 @@ def main(steps=2000, start=None, learning_rate=1e-6):
 
     compiled = sg.compile(tensor_step)
     xt, yt = sg.from_numpy(x), sg.from_numpy(y)
-    tensors = [sg.tensor(v, dtype=sg.float64) for v in start]
+    tensors = [sg.tensor(v, dtype=sg.float64, requires_grad=True) for v in start]
     for _ in range(steps):
-        compiled_loss, *tensors = compiled(xt, yt, *tensors, learning_rate)
+        compiled_loss = compiled(xt, yt, *tensors, learning_rate)
     np.testing.assert_allclose([p.item() for p in tensors], coefficients, rtol=1e-9, atol=1e-12)
     print("compiled agrees:", compiled_loss.item())
     return [float(v) for v in coefficients]

@@ -2,8 +2,9 @@
 
 import math
 
-import symgrad as torch
 from polynomial_nn import make_model
+
+import symgrad as torch
 
 
 def make_step(model, loss_fn, optimizer):

@@ -76,13 +76,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return run(args)
     except SymgradError as error:
-        complaint = f"{type(error).__name__}: {error}"
+        complaint = told(error)
     except (ValueError, OSError) as error:
         if not is_ours(error):
             raise
         complaint = str(error)
     print(f"symgrad {args.command}: {complaint}", file=sys.stderr)
     return 1
+
+
+def told(error: SymgradError) -> str:
+    """An error in full, its place only where that is the user's code and not the interpreter's."""
+    lines = [f"{type(error).__name__}: {error.message}"]
+    if error.loc is not None and not error.loc.file.startswith((sys.prefix, sys.base_prefix)):
+        lines.append(f"  at {error.loc.file}:{error.loc.line} in {error.loc.function}")
+    if error.hint:
+        lines.append(f"  hint: {error.hint}")
+    return "\n".join(lines)
 
 
 def is_ours(error: Exception) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 import symgrad as sg
 from symgrad.bench import PROBLEMS, Contender, agree, interleave, peers, table
 from symgrad.errors import GraphvizMissingError
+from symgrad.viz import make_dot, render
 
 SCRIPT = Path(__file__).with_name("bench") / "polynomial.py"
 PEERS = {"pytensor": "PyTensor", "jax": "JAX", "torch": "PyTorch"}
@@ -99,9 +100,13 @@ def fit_of(name: str, script: Path) -> Fit:
 def compare(eager: Fit, compiled: Fit) -> bool:
     """Print both results, and whether they are one."""
     for fit in (eager, compiled):
-        first = f", the first {fit.first_seconds:.2f} s" if fit is compiled else ""
+        count = len(fit.losses)
         print(f"{fit.name:<9} {fit}")
-        print(f"{'':<9} loss {fit.losses[-1]:.6g} after {fit.seconds + fit.first_seconds:.2f} s{first}")
+        if fit is eager:
+            print(f"{'':<9} loss {fit.losses[-1]:.6g}; {count:,} steps in {fit.first_seconds + fit.seconds:.2f} s")
+        else:
+            print(f"{'':<9} loss {fit.losses[-1]:.6g}; {count:,} steps in {fit.seconds:.3f} s, "
+                  f"after {fit.first_seconds:.2f} s to compile")  # fmt: skip
     gap = max(abs(a - b) for a, b in zip(eager.coefficients, compiled.coefficients))
     same = gap <= 1e-3
     print(f"{'':<9} They {'agree' if same else 'DISAGREE'}: coefficients differ by at most {gap:.1g}.")
@@ -137,20 +142,18 @@ def write(folder: Path, eager: Fit, compiled: Fit, program: Any) -> list[tuple[P
     script = eager.script
     loss = script.forward(*script.EXAMPLE)
     named = {name: getattr(script, name) for name in "abcd"}
-    pictures = (("eager.svg", sg.make_dot(loss, params=named), "what backward() walks after an eager step"),
-                ("program.svg", sg.make_dot(program), "the compiled step: forward, backward, update"))  # fmt: skip
+    pictures = (("eager", make_dot(loss, params=named), "what backward() walks after an eager step"),
+                ("program", make_dot(program), "the compiled step: forward, backward, update"))  # fmt: skip
+    kind, missing = ".svg", None
     for name, dot, words in pictures:
         try:
-            sg.viz.render(dot, folder / name)
+            render(dot, folder / f"{name}{kind}")
         except GraphvizMissingError as error:
-            sg.viz.render(dot, folder / Path(name).with_suffix(".gv"))
-            made.append((folder / Path(name).with_suffix(".gv"), f"{words} (not drawn)"))
-            missing = error
-        else:
-            made.append((folder / name, words))
-            missing = None
+            kind, missing = ".gv", error
+            render(dot, folder / f"{name}{kind}")
+        made.append((folder / f"{name}{kind}", words + (", as DOT text" if missing else "")))
     if missing is not None:
-        print(f"\nThe pictures are DOT text, not drawn: {missing.message}.\n{missing.hint}.")
+        print(f"\nNo pictures drawn: {missing.message}.\n  {missing.hint}")
     made += loss_curve(folder, eager, compiled)
     return made
 

@@ -17,6 +17,7 @@ import numpy as np
 import symgrad as sg
 from symgrad.compiler.compiled import Compiled
 from symgrad.dtypes import BOOL, BY_NAME, BY_SHORT, FLOATING
+from symgrad.viz import make_dot, render
 
 KINDS = ("ir", "passes", "source", "picture")
 Arguments = tuple[list[Any], dict[str, Any]]
@@ -36,7 +37,7 @@ def show(target: str, *, types: str | None = None, kind: str = "ir", backend: st
     program = compiled.program(*args, **kwargs)
     if kind == "picture":
         path = output or Path(f"{name.rpartition('.')[2]}.svg")
-        print(Path(sg.viz.render(sg.make_dot(program), path)).resolve())
+        print(Path(render(make_dot(program), path)).resolve())
         return 0
     text = text_of(program, kind)
     if output is None:

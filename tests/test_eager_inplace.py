@@ -14,12 +14,22 @@ import symgrad as sg
 A, B = values(3, 4).astype(np.float32), values(3, 4, seed=1).astype(np.float32)
 
 VIEWS = {
-    "row": lambda x: x[1], "column": lambda x: x[:, 1], "slice": lambda x: x[1:, ::2], "t": lambda x: x.t(),
-    "view": lambda x: x.view(2, 6), "reshape": lambda x: x.reshape(-1), "unsqueeze": lambda x: x.unsqueeze(1),
-    "squeeze": lambda x: x[:, :1].squeeze(1), "permute": lambda x: x.permute(1, 0), "T": lambda x: x.T,
-    "detach": lambda x: x.detach(), "data": lambda x: x.data, "chain": lambda x: x.t()[1:3].reshape(3, 2).t()[0],
-    "flatten": lambda x: x.flatten(), "view chain": lambda x: x[1:].view(2, 2, 2)[:, 0],
-}  # fmt: skip
+    "row": lambda x: x[1],
+    "column": lambda x: x[:, 1],
+    "slice": lambda x: x[1:, ::2],
+    "t": lambda x: x.t(),
+    "view": lambda x: x.view(2, 6),
+    "reshape": lambda x: x.reshape(-1),
+    "unsqueeze": lambda x: x.unsqueeze(1),
+    "squeeze": lambda x: x[:, :1].squeeze(1),
+    "permute": lambda x: x.permute(1, 0),
+    "T": lambda x: x.T,
+    "detach": lambda x: x.detach(),
+    "data": lambda x: x.data,
+    "chain": lambda x: x.t()[1:3].reshape(3, 2).t()[0],
+    "flatten": lambda x: x.flatten(),
+    "view chain": lambda x: x[1:].view(2, 2, 2)[:, 0],
+}
 
 
 @pytest.mark.parametrize("name", VIEWS)
@@ -79,17 +89,39 @@ def test_changing_a_fresh_buffer_row_by_row() -> None:
 
 
 INPLACE = {
-    "add_": lambda x, y: x.add_(y), "add_ alpha": lambda x, y: x.add_(y, alpha=-0.5), "sub_": lambda x, y: x.sub_(y, alpha=2),
-    "mul_": lambda x, y: x.mul_(y), "div_": lambda x, y: x.div_(y), "+=": lambda x, y: x.__iadd__(y), "-=": lambda x, y: x.__isub__(2),
-    "*=": lambda x, y: x.__imul__(y), "/=": lambda x, y: x.__itruediv__(3), "zero_": lambda x, y: x.zero_(), "fill_": lambda x, y: x.fill_(2.5),
-    "copy_": lambda x, y: x.copy_(y), "copy_ row": lambda x, y: x.copy_(y[0]), "addcmul_": lambda x, y: x.addcmul_(y, y, value=0.5),
-    "addcdiv_": lambda x, y: x.addcdiv_(y, y + 4, value=-2), "lerp_": lambda x, y: x.lerp_(y, 0.1), "lerp_ far": lambda x, y: x.lerp_(y, 0.9),
-    "exp_": lambda x, y: x.exp_(), "sin_": lambda x, y: x.sin_(), "neg_": lambda x, y: x.neg_(), "abs_": lambda x, y: x.abs_(),
-    "relu_": lambda x, y: x.relu_(), "sigmoid_": lambda x, y: x.sigmoid_(), "tanh_": lambda x, y: x.tanh_(), "square_": lambda x, y: x.square_(),
-    "clamp_": lambda x, y: x.clamp_(-0.5, 0.5), "pow_": lambda x, y: x.pow_(3), "reciprocal_": lambda x, y: x.reciprocal_(),
-    "setitem": lambda x, y: x.__setitem__((slice(1, 3), 0), 5.0), "setitem tensor": lambda x, y: x.__setitem__(0, y[1]),
-    "setitem mask": lambda x, y: x.__setitem__(y > 0, 0), "setitem ellipsis": lambda x, y: x.__setitem__((..., -1), y[:, 0]),
-}  # fmt: skip
+    "add_": lambda x, y: x.add_(y),
+    "add_ alpha": lambda x, y: x.add_(y, alpha=-0.5),
+    "sub_": lambda x, y: x.sub_(y, alpha=2),
+    "mul_": lambda x, y: x.mul_(y),
+    "div_": lambda x, y: x.div_(y),
+    "+=": lambda x, y: x.__iadd__(y),
+    "-=": lambda x, y: x.__isub__(2),
+    "*=": lambda x, y: x.__imul__(y),
+    "/=": lambda x, y: x.__itruediv__(3),
+    "zero_": lambda x, y: x.zero_(),
+    "fill_": lambda x, y: x.fill_(2.5),
+    "copy_": lambda x, y: x.copy_(y),
+    "copy_ row": lambda x, y: x.copy_(y[0]),
+    "addcmul_": lambda x, y: x.addcmul_(y, y, value=0.5),
+    "addcdiv_": lambda x, y: x.addcdiv_(y, y + 4, value=-2),
+    "lerp_": lambda x, y: x.lerp_(y, 0.1),
+    "lerp_ far": lambda x, y: x.lerp_(y, 0.9),
+    "exp_": lambda x, y: x.exp_(),
+    "sin_": lambda x, y: x.sin_(),
+    "neg_": lambda x, y: x.neg_(),
+    "abs_": lambda x, y: x.abs_(),
+    "relu_": lambda x, y: x.relu_(),
+    "sigmoid_": lambda x, y: x.sigmoid_(),
+    "tanh_": lambda x, y: x.tanh_(),
+    "square_": lambda x, y: x.square_(),
+    "clamp_": lambda x, y: x.clamp_(-0.5, 0.5),
+    "pow_": lambda x, y: x.pow_(3),
+    "reciprocal_": lambda x, y: x.reciprocal_(),
+    "setitem": lambda x, y: x.__setitem__((slice(1, 3), 0), 5.0),
+    "setitem tensor": lambda x, y: x.__setitem__(0, y[1]),
+    "setitem mask": lambda x, y: x.__setitem__(y > 0, 0),
+    "setitem ellipsis": lambda x, y: x.__setitem__((..., -1), y[:, 0]),
+}
 
 
 @pytest.mark.parametrize("name", INPLACE)
@@ -137,7 +169,7 @@ CHANGED = {
     "setitem": lambda T, a, x: (x * x, x.__setitem__(0, 1.0)),
     "no_grad change of the leaf": lambda T, a, x: (a * a, change_quietly(T, a)),
     "data change of the leaf is not seen": lambda T, a, x: (a * a, None),
-}  # fmt: skip
+}
 
 
 def change_quietly(lib: Any, a: Any) -> None:
@@ -189,14 +221,32 @@ def test_numpy_shares_both_ways() -> None:
 
 
 def test_functions_that_must_copy_do() -> None:
-    for name, function in {"clone": lambda x: x.clone(), "pow 1": lambda x: x**1, "tensor": sg.tensor,
-                           "clamp": lambda x: x.clamp(-99, 99), "add": lambda x: x + 0,
-                           "where": lambda x: sg.where(x == x, x, x), "to copy": lambda x: x.to(sg.float32, copy=True),
-                           "reshape": lambda x: x.t().reshape(12)}.items():  # fmt: skip
+    for name, function in {
+        "clone": lambda x: x.clone(),
+        "pow 1": lambda x: x**1,
+        "tensor": sg.tensor,
+        "clamp": lambda x: x.clamp(-99, 99),
+        "add": lambda x: x + 0,
+        "where": lambda x: sg.where(x == x, x, x),
+        "to copy": lambda x: x.to(sg.float32, copy=True),
+        "reshape": lambda x: x.t().reshape(12),
+    }.items():
         x = sg.from_numpy(A.copy())
         y = function(x)
         y.zero_()
         assert np.array_equal(x.numpy(), A), name
+
+
+def test_a_view_made_before_its_base_came_to_require_grad() -> None:
+    def program(lib: Any) -> Any:
+        b = make(lib, B, True)
+        x = lib.zeros(3, 4)
+        row, column, other = x[0], x.t()[1], x.detach()
+        x[1:] = b[1:] * 2
+        (row.sum() + (column * column).sum()).backward()
+        return b.grad, row.requires_grad, other.requires_grad
+
+    agree(program)
 
 
 def test_views_of_detached_tensors_follow_them() -> None:

@@ -15,7 +15,10 @@ from symgrad.ops import PRIMITIVES
 from symgrad.tensor import bind
 from symgrad.tensor.core import array_type, wrap
 
-CASES = [pytest.param(name, s, id=f"{name}-{s.label}-{i}") for name, found in SAMPLES.items() for i, s in enumerate(found)]
+CASES = [
+    pytest.param(name, s, id=f"{name}-{s.label}-{i}")
+    for name, found in SAMPLES.items() for i, s in enumerate(found)
+]  # fmt: skip
 SMOOTH = [c for c in CASES if PRIMITIVES[c.values[0]].differentiable and c.values[1].smooth]
 
 

@@ -13,23 +13,48 @@ import symgrad as sg
 
 RNG = np.random.default_rng(0)
 ARRAYS = {
-    "0-d": np.float32(1.5), "0-d int": np.array(3), "0-d bool": np.array(True), "0-d whole": np.float32(2),
-    "ints": np.arange(5), "negative ints": np.array([-1, 22, 333]), "int32": np.arange(3, dtype=np.int32),
-    "bools": np.array([[True, False], [False, False]]), "floats": values(3).astype(np.float32),
-    "matrix": values(3, 4).astype(np.float32), "cube": values(2, 2, 3).astype(np.float32),
-    "float64": values(2, 2), "float16": values(3).astype(np.float16), "whole floats": np.array([1, 2, 30], np.float32),
-    "whole and nan": np.array([1, np.nan, np.inf, -np.inf], np.float32), "nan": np.array([np.nan], np.float32),
-    "fraction and inf": np.array([0.5, np.inf, -np.inf, np.nan], np.float32), "tiny": np.array([1e-5, 1.0], np.float32),
-    "huge": np.array([1e9, 1.5], np.float32), "huge whole": np.array([1e9, 1.0], np.float32), "wide range": np.array([0.01, 100.5], np.float32),
-    "zeros": np.zeros((2, 3), np.float32), "minus zero": np.array([-0.0, 0.0], np.float32), "empty": np.zeros(0, np.float32),
-    "empty 2-d": np.zeros((2, 0), np.float32), "empty ints": np.zeros(0, np.int64), "empty 2-d ints": np.zeros((0, 3), np.int64),
-    "long": RNG.normal(size=40).astype(np.float32), "long ints": np.arange(60), "summarised": np.arange(2000.0, dtype=np.float32),
-    "summarised normal": RNG.normal(size=3000).astype(np.float32), "summarised matrix": RNG.normal(size=(50, 40)).astype(np.float32),
-    "summarised cube": np.arange(4 * 30 * 20).reshape(4, 30, 20), "narrow long": np.arange(2000).reshape(1000, 2),
-    "mixed signs": np.array([[-1.5, 2], [300.25, -4]], np.float32), "uint8": np.arange(4, dtype=np.uint8),
-    "e-notation negative": np.array([-1e-6, 3.0], np.float32), "wide row": RNG.normal(size=(2, 30)).astype(np.float32),
-    "large 0-d": np.float32(123456.789), "small 0-d": np.float32(1.2345e-7), "seven extents": np.zeros((1,) * 4, np.float32),
-}  # fmt: skip
+    "0-d": np.float32(1.5),
+    "0-d int": np.array(3),
+    "0-d bool": np.array(True),
+    "0-d whole": np.float32(2),
+    "ints": np.arange(5),
+    "negative ints": np.array([-1, 22, 333]),
+    "int32": np.arange(3, dtype=np.int32),
+    "bools": np.array([[True, False], [False, False]]),
+    "floats": values(3).astype(np.float32),
+    "matrix": values(3, 4).astype(np.float32),
+    "cube": values(2, 2, 3).astype(np.float32),
+    "float64": values(2, 2),
+    "float16": values(3).astype(np.float16),
+    "whole floats": np.array([1, 2, 30], np.float32),
+    "whole and nan": np.array([1, np.nan, np.inf, -np.inf], np.float32),
+    "nan": np.array([np.nan], np.float32),
+    "fraction and inf": np.array([0.5, np.inf, -np.inf, np.nan], np.float32),
+    "tiny": np.array([1e-5, 1.0], np.float32),
+    "huge": np.array([1e9, 1.5], np.float32),
+    "huge whole": np.array([1e9, 1.0], np.float32),
+    "wide range": np.array([0.01, 100.5], np.float32),
+    "zeros": np.zeros((2, 3), np.float32),
+    "minus zero": np.array([-0.0, 0.0], np.float32),
+    "empty": np.zeros(0, np.float32),
+    "empty 2-d": np.zeros((2, 0), np.float32),
+    "empty ints": np.zeros(0, np.int64),
+    "empty 2-d ints": np.zeros((0, 3), np.int64),
+    "long": RNG.normal(size=40).astype(np.float32),
+    "long ints": np.arange(60),
+    "summarised": np.arange(2000.0, dtype=np.float32),
+    "summarised normal": RNG.normal(size=3000).astype(np.float32),
+    "summarised matrix": RNG.normal(size=(50, 40)).astype(np.float32),
+    "summarised cube": np.arange(4 * 30 * 20).reshape(4, 30, 20),
+    "narrow long": np.arange(2000).reshape(1000, 2),
+    "mixed signs": np.array([[-1.5, 2], [300.25, -4]], np.float32),
+    "uint8": np.arange(4, dtype=np.uint8),
+    "e-notation negative": np.array([-1e-6, 3.0], np.float32),
+    "wide row": RNG.normal(size=(2, 30)).astype(np.float32),
+    "large 0-d": np.float32(123456.789),
+    "small 0-d": np.float32(1.2345e-7),
+    "seven extents": np.zeros((1,) * 4, np.float32),
+}
 
 
 @pytest.mark.parametrize("name", ARRAYS)
@@ -54,7 +79,7 @@ PROGRAMS = {
     "item in a string": lambda T: f"y = {T.tensor(0.1).item()}",
     "device": lambda T: (T.device("cpu"), T.device("cuda:0"), str(T.device("cuda", 1))),
     "list": lambda T: T.tensor([[1.5, 2]]).tolist(),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -18,7 +18,7 @@ LAYERS = (
     ("ops",),
     ("passes", "codegen", "capture"),
     ("compiler",),
-    ("nn", "optim", "autograd", "viz", "testing", "bench", "cli", "__main__"),
+    ("nn", "optim", "autograd", "viz", "testing", "bench", "cli", "show", "demo", "doctor", "__main__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 HEAVY = ("numba", "networkx", "graphviz", "pygraphviz", "rich", "tqdm", "cupy", "scipy", "llvmlite")

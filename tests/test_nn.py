@@ -39,7 +39,9 @@ def net(lib: Any) -> Any:
             super().__init__()
             self.blocks = nn.ModuleList([Block(), Block()])
             self.blocks[1].first = nn.Linear(4, 2, bias=False)
-            self.head = nn.Sequential(OrderedDict(a=nn.Tanh(), b=nn.Linear(2, 1), c=nn.Flatten(0, 1)))
+            self.head = nn.Sequential(
+                OrderedDict(a=nn.Tanh(), b=nn.Linear(2, 1), c=nn.Flatten(0, 1))
+            )
             self.shared = self.head.b
             self.tied = self.head.b.weight
 
@@ -60,10 +62,18 @@ def test_forward_backward_and_names() -> None:
         model = net(lib)
         out = model(make(lib, X))
         out.sum().backward()
-        return (out, [n for n, _ in model.named_parameters()], [p.grad for p in model.parameters()],
-                [n for n, _ in model.named_buffers()], [n for n, _ in model.named_modules()],
-                [n for n, _ in model.named_children()], [n for n, _ in model.named_parameters(recurse=False)],
-                [n for n, _ in model.blocks[0].named_parameters(prefix="p")], list(model.state_dict()), len(list(model.modules())))
+        return (
+            out,
+            [n for n, _ in model.named_parameters()],
+            [p.grad for p in model.parameters()],
+            [n for n, _ in model.named_buffers()],
+            [n for n, _ in model.named_modules()],
+            [n for n, _ in model.named_children()],
+            [n for n, _ in model.named_parameters(recurse=False)],
+            [n for n, _ in model.blocks[0].named_parameters(prefix="p")],
+            list(model.state_dict()),
+            len(list(model.modules())),
+        )
 
     agree(program, 1e-5, 1e-6)
 
@@ -73,8 +83,16 @@ PRINTED = {
     "linear": lambda T: T.nn.Linear(2, 3, bias=False),
     "sequential": lambda T: T.nn.Sequential(T.nn.Linear(3, 1), T.nn.Flatten(0, 1)),
     "empty": lambda T: (T.nn.Sequential(), T.nn.ModuleList(), T.nn.Module()),
-    "list of equals": lambda T: T.nn.ModuleList([T.nn.Linear(2, 2) for _ in range(3)] + [T.nn.ReLU()]),
-    "relu": lambda T: (T.nn.ReLU(), T.nn.ReLU(inplace=True), T.nn.Tanh(), T.nn.Sigmoid(), T.nn.Identity(3)),
+    "list of equals": lambda T: T.nn.ModuleList(
+        [T.nn.Linear(2, 2) for _ in range(3)] + [T.nn.ReLU()]
+    ),
+    "relu": lambda T: (
+        T.nn.ReLU(),
+        T.nn.ReLU(inplace=True),
+        T.nn.Tanh(),
+        T.nn.Sigmoid(),
+        T.nn.Identity(3),
+    ),
     "losses": lambda T: (T.nn.MSELoss(), T.nn.L1Loss(reduction="sum")),
     "nested": lambda T: T.nn.Sequential(T.nn.Sequential(T.nn.ReLU(), T.nn.Sequential(T.nn.Tanh()))),
     "two lines": lambda T: two_lines(T),
@@ -142,9 +160,17 @@ def test_errors_are_of_the_same_kind(name: str) -> None:
 
 def test_assigning_and_deleting() -> None:
     def program(lib: Any) -> Any:
-        return (assign(lib, "gain", None), assign(lib, "scale", lib.zeros(2)), assign(lib, "scale", None),
-                assign(lib, "first", lib.nn.Identity()), assign(lib, "act", lib.nn.Parameter(lib.ones(1))),
-                assign(lib, "plain", lib.ones(1)), drop(lib, "gain"), drop(lib, "first"), drop(lib, "scale"))
+        return (
+            assign(lib, "gain", None),
+            assign(lib, "scale", lib.zeros(2)),
+            assign(lib, "scale", None),
+            assign(lib, "first", lib.nn.Identity()),
+            assign(lib, "act", lib.nn.Parameter(lib.ones(1))),
+            assign(lib, "plain", lib.ones(1)),
+            drop(lib, "gain"),
+            drop(lib, "first"),
+            drop(lib, "scale"),
+        )
 
     def drop(lib: Any, name: str) -> Any:
         model = net(lib).blocks[0]
@@ -187,7 +213,12 @@ def test_state_dict_round_trip_and_sharing() -> None:
                 p.add_(1)
         keys = repr(two.load_state_dict(one.state_dict()))
         one.state_dict()["head.b.bias"].zero_()
-        return keys, list(two.parameters()), one.head.b.bias, two.state_dict(prefix="m.").keys() == one.state_dict(prefix="m.").keys()
+        return (
+            keys,
+            list(two.parameters()),
+            one.head.b.bias,
+            two.state_dict(prefix="m.").keys() == one.state_dict(prefix="m.").keys(),
+        )
 
     agree(program)
 
@@ -246,7 +277,9 @@ def test_hooks() -> None:
         handle.remove()
         first.register_forward_hook(lambda m, args, out: out + 1)
         first.register_forward_hook(lambda m, args, out: seen.append(out), prepend=True)
-        first.register_forward_hook(lambda m, args, kwargs, out: seen.append(len(kwargs)), with_kwargs=True)
+        first.register_forward_hook(
+            lambda m, args, kwargs, out: seen.append(len(kwargs)), with_kwargs=True
+        )
         return model(make(lib, X)), seen
 
     agree(program, 1e-5, 1e-5)
@@ -260,7 +293,13 @@ def test_dtype_changes() -> None:
         model.register_buffer("whole", lib.tensor([1, 2]))
         model.float()
         model.to(lib.float64)
-        return got, list(model.parameters()), model.blocks[0].scale, model.whole, model(make(lib, X.astype("f8")))
+        return (
+            got,
+            list(model.parameters()),
+            model.blocks[0].scale,
+            model.whole,
+            model(make(lib, X.astype("f8"))),
+        )
 
     agree(program, 1e-5, 1e-5)
 
@@ -276,8 +315,16 @@ def test_sequences() -> None:
         m[1] = nn.Flatten()
         del m[0]
         s.append(nn.Identity())
-        return (repr(s[1:]), repr(s[-1]), len(s), [type(x).__name__ for x in s], repr(m), repr(m[:2]),
-                list(m._modules), repr(s(lib.ones(1)).split("(")[0]) if False else s(lib.ones(1)))
+        return (
+            repr(s[1:]),
+            repr(s[-1]),
+            len(s),
+            [type(x).__name__ for x in s],
+            repr(m),
+            repr(m[:2]),
+            list(m._modules),
+            repr(s(lib.ones(1)).split("(")[0]) if False else s(lib.ones(1)),
+        )
 
     agree(program)
 
@@ -287,12 +334,18 @@ LAYERS = {
     "linear no bias": lambda T, F, x: F.linear(x, T.ones(4, 3)),
     "linear vector": lambda T, F, x: F.linear(x, T.ones(3)),
     "linear batch": lambda T, F, x: F.linear(x.view(5, 1, 3), T.ones(4, 3), T.ones(4)),
-    "relu": lambda T, F, x: F.relu(x), "tanh": lambda T, F, x: T.nn.Tanh()(x), "sigmoid": lambda T, F, x: F.sigmoid(x),
-    "mse": lambda T, F, x: F.mse_loss(x, x * 2), "mse sum": lambda T, F, x: T.nn.MSELoss(reduction="sum")(x, x + 1),
-    "mse none": lambda T, F, x: F.mse_loss(x, x * 2, reduction="none"), "l1": lambda T, F, x: T.nn.L1Loss()(x, x * x),
-    "l1 sum": lambda T, F, x: F.l1_loss(x, x * 3, reduction="sum"), "flatten": lambda T, F, x: T.nn.Flatten()(x.view(5, 3, 1)),
-    "relu in place": lambda T, F, x: F.relu(x * 1, inplace=True), "identity": lambda T, F, x: T.nn.Identity()(x),
-}  # fmt: skip
+    "relu": lambda T, F, x: F.relu(x),
+    "tanh": lambda T, F, x: T.nn.Tanh()(x),
+    "sigmoid": lambda T, F, x: F.sigmoid(x),
+    "mse": lambda T, F, x: F.mse_loss(x, x * 2),
+    "mse sum": lambda T, F, x: T.nn.MSELoss(reduction="sum")(x, x + 1),
+    "mse none": lambda T, F, x: F.mse_loss(x, x * 2, reduction="none"),
+    "l1": lambda T, F, x: T.nn.L1Loss()(x, x * x),
+    "l1 sum": lambda T, F, x: F.l1_loss(x, x * 3, reduction="sum"),
+    "flatten": lambda T, F, x: T.nn.Flatten()(x.view(5, 3, 1)),
+    "relu in place": lambda T, F, x: F.relu(x * 1, inplace=True),
+    "identity": lambda T, F, x: T.nn.Identity()(x),
+}
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -318,9 +371,15 @@ def test_initial_values() -> None:
     bound = 1 / 10
     for tensor in (layer.weight, layer.bias):
         data = tensor.detach().numpy()
-        assert np.abs(data).max() < bound and np.abs(data).max() > 0.9 * bound and abs(data.mean()) < 0.02
+        assert (
+            np.abs(data).max() < bound
+            and np.abs(data).max() > 0.9 * bound
+            and abs(data.mean()) < 0.02
+        )
     w = sg.zeros(200, 100)
-    assert sg.nn.init.kaiming_normal_(w) is w and w.numpy().std() == pytest.approx((2 / 100) ** 0.5, rel=0.05)
+    assert sg.nn.init.kaiming_normal_(w) is w and w.numpy().std() == pytest.approx(
+        (2 / 100) ** 0.5, rel=0.05
+    )
     assert sg.nn.init.xavier_uniform_(w).numpy().std() == pytest.approx((2 / 300) ** 0.5, rel=0.05)
     assert sg.nn.init.calculate_gain("tanh") == torch.nn.init.calculate_gain("tanh")
 
@@ -329,7 +388,12 @@ def test_parameter_shares_memory() -> None:
     data = sg.zeros(3)
     p = sg.nn.Parameter(data)
     data += 1
-    assert p.requires_grad and p.is_leaf and isinstance(p, sg.Tensor) and p.detach().tolist() == [1, 1, 1]
+    assert (
+        p.requires_grad
+        and p.is_leaf
+        and isinstance(p, sg.Tensor)
+        and p.detach().tolist() == [1, 1, 1]
+    )
     assert type(p * 1) is sg.Tensor and type(p.detach()) is sg.Tensor
 
 
@@ -347,9 +411,16 @@ def test_copies() -> None:
 
 def test_structural_changes_move_the_epoch() -> None:
     model = net(sg)
-    for change in (lambda: setattr(model, "plain", 1), model.eval, lambda: delattr(model, "plain"), lambda: model.register_buffer("b", None),
-                   lambda: model.add_module("m", sg.nn.ReLU()), lambda: model.requires_grad_(False), model.double,
-                   lambda: model.register_forward_hook(print)):  # fmt: skip
+    for change in (
+        lambda: setattr(model, "plain", 1),
+        model.eval,
+        lambda: delattr(model, "plain"),
+        lambda: model.register_buffer("b", None),
+        lambda: model.add_module("m", sg.nn.ReLU()),
+        lambda: model.requires_grad_(False),
+        model.double,
+        lambda: model.register_forward_hook(print),
+    ):
         before = state.epoch[0]
         change()
         assert state.epoch[0] > before

@@ -15,16 +15,31 @@ from symgrad.optim.optimizer import Group
 from symgrad.tensor import state
 
 OPTIONS: list[tuple[str, dict[str, Any]]] = [
-    ("SGD", dict(lr=0.01)), ("SGD", dict(lr=0.01, momentum=0.9)), ("SGD", dict(lr=0.01, momentum=0.9, dampening=0.3)),
-    ("SGD", dict(lr=0.01, momentum=0.9, nesterov=True)), ("SGD", dict(lr=0.01, weight_decay=0.1)),
-    ("SGD", dict(lr=1e-5, momentum=0.5, weight_decay=0.1, maximize=True)), ("SGD", {}),
-    ("RMSprop", dict(lr=0.01)), ("RMSprop", dict(lr=0.01, alpha=0.9, eps=1e-6)), ("RMSprop", dict(lr=0.01, momentum=0.9)),
-    ("RMSprop", dict(lr=0.01, centered=True)), ("RMSprop", dict(lr=0.01, centered=True, momentum=0.5, weight_decay=0.1)),
-    ("RMSprop", dict(lr=0.001, maximize=True)), ("RMSprop", {}),
-    ("Adam", dict(lr=0.01)), ("Adam", dict(lr=0.01, betas=(0.8, 0.9), eps=1e-6)), ("Adam", dict(lr=0.01, weight_decay=0.1)),
-    ("Adam", dict(lr=0.01, amsgrad=True)), ("Adam", dict(lr=0.001, maximize=True)), ("Adam", dict(lr=0.01, betas=(0.3, 0.99))),
-    ("AdamW", dict(lr=0.01)), ("AdamW", dict(lr=0.01, weight_decay=0.3, amsgrad=True)), ("Adam", {}), ("AdamW", {}),
-]  # fmt: skip
+    ("SGD", dict(lr=0.01)),
+    ("SGD", dict(lr=0.01, momentum=0.9)),
+    ("SGD", dict(lr=0.01, momentum=0.9, dampening=0.3)),
+    ("SGD", dict(lr=0.01, momentum=0.9, nesterov=True)),
+    ("SGD", dict(lr=0.01, weight_decay=0.1)),
+    ("SGD", dict(lr=1e-5, momentum=0.5, weight_decay=0.1, maximize=True)),
+    ("SGD", {}),
+    ("RMSprop", dict(lr=0.01)),
+    ("RMSprop", dict(lr=0.01, alpha=0.9, eps=1e-6)),
+    ("RMSprop", dict(lr=0.01, momentum=0.9)),
+    ("RMSprop", dict(lr=0.01, centered=True)),
+    ("RMSprop", dict(lr=0.01, centered=True, momentum=0.5, weight_decay=0.1)),
+    ("RMSprop", dict(lr=0.001, maximize=True)),
+    ("RMSprop", {}),
+    ("Adam", dict(lr=0.01)),
+    ("Adam", dict(lr=0.01, betas=(0.8, 0.9), eps=1e-6)),
+    ("Adam", dict(lr=0.01, weight_decay=0.1)),
+    ("Adam", dict(lr=0.01, amsgrad=True)),
+    ("Adam", dict(lr=0.001, maximize=True)),
+    ("Adam", dict(lr=0.01, betas=(0.3, 0.99))),
+    ("AdamW", dict(lr=0.01)),
+    ("AdamW", dict(lr=0.01, weight_decay=0.3, amsgrad=True)),
+    ("Adam", {}),
+    ("AdamW", {}),
+]
 IDS = [f"{n}-{'-'.join(o) or 'defaults'}-{i}" for i, (n, o) in enumerate(OPTIONS)]
 SHAPES = [(), (3,), (4, 3)]
 
@@ -59,8 +74,11 @@ def test_a_hundred_steps(name: str, options: dict[str, Any], dtype: str) -> None
 
 
 @pytest.mark.parametrize("name, options", OPTIONS, ids=IDS)
-def test_one_step_from_the_same_state_is_within_rounding(name: str, options: dict[str, Any]) -> None:
+def test_one_step_from_the_same_state_is_within_rounding(
+    name: str, options: dict[str, Any]
+) -> None:
     """State set alike from fixed gradients, so that errors cannot grow: 100 steps, a few ULP."""
+
     def program(lib: Any) -> Any:
         params = start(lib)
         optimizer = getattr(lib.optim, name)(params, **options)
@@ -97,8 +115,15 @@ def test_state_dict_and_repr_are_torchs(name: str, options: dict[str, Any]) -> N
         optimizer = getattr(lib.optim, name)(params, **options)
         train(lib, optimizer, params, 2)
         saved = optimizer.state_dict()
-        numbers = {i: sorted(k for k, v in s.items() if v is not None) for i, s in saved["state"].items()}
-        return numbers, [sorted(g) for g in saved["param_groups"]], repr(optimizer), [g["params"] for g in saved["param_groups"]]
+        numbers = {
+            i: sorted(k for k, v in s.items() if v is not None) for i, s in saved["state"].items()
+        }
+        return (
+            numbers,
+            [sorted(g) for g in saved["param_groups"]],
+            repr(optimizer),
+            [g["params"] for g in saved["param_groups"]],
+        )
 
     agree(program)
 
@@ -110,7 +135,9 @@ def test_state_dicts_of_torch_load() -> None:
     mine = [make(sg, p.detach().numpy(), True) for p in theirs]
     again = sg.optim.Adam(mine)
     saved = optimizer.state_dict()
-    saved["state"] = {i: {k: sg.tensor(v.numpy()) for k, v in s.items()} for i, s in saved["state"].items()}
+    saved["state"] = {
+        i: {k: sg.tensor(v.numpy()) for k, v in s.items()} for i, s in saved["state"].items()
+    }
     again.load_state_dict(saved)
     train(torch, optimizer, theirs, 3)
     train(sg, again, mine, 3)
@@ -121,12 +148,18 @@ def test_state_dicts_of_torch_load() -> None:
 def test_groups() -> None:
     def program(lib: Any) -> Any:
         params = start(lib)
-        optimizer = lib.optim.SGD([{"params": params[0], "lr": 0.1}, {"params": params[1:2]}], lr=0.01, momentum=0.5)
+        optimizer = lib.optim.SGD(
+            [{"params": params[0], "lr": 0.1}, {"params": params[1:2]}], lr=0.01, momentum=0.5
+        )
         optimizer.add_param_group({"params": [params[2]], "weight_decay": 0.1})
         train(lib, optimizer, params, 3)
         optimizer.param_groups[0]["lr"] *= 0.1
         train(lib, optimizer, params, 3)
-        return [p.detach() for p in params], [g["lr"] for g in optimizer.param_groups], repr(optimizer)
+        return (
+            [p.detach() for p in params],
+            [g["lr"] for g in optimizer.param_groups],
+            repr(optimizer),
+        )
 
     agree(program, 1e-4, 1e-5)
 
@@ -186,8 +219,12 @@ ERRORS = {
     "negative eps": lambda T: T.optim.AdamW(start(T), eps=-1.0),
     "negative decay": lambda T: T.optim.SGD(start(T), weight_decay=-1.0),
     "twice in groups": lambda T: (lambda p: T.optim.SGD([{"params": p}, {"params": p}]))(start(T)),
-    "load other groups": lambda T: T.optim.SGD([{"params": start(T)}, {"params": start(T)}]).load_state_dict(T.optim.SGD(start(T)).state_dict()),
-    "load other sizes": lambda T: T.optim.SGD(start(T)[:1]).load_state_dict(T.optim.SGD(start(T)).state_dict()),
+    "load other groups": lambda T: T.optim.SGD(
+        [{"params": start(T)}, {"params": start(T)}]
+    ).load_state_dict(T.optim.SGD(start(T)).state_dict()),
+    "load other sizes": lambda T: T.optim.SGD(start(T)[:1]).load_state_dict(
+        T.optim.SGD(start(T)).state_dict()
+    ),
     "group no dict": lambda T: T.optim.SGD(start(T)).add_param_group([1]),
 }
 
@@ -213,7 +250,9 @@ def test_what_a_compiled_step_must_see_replaces_the_structure_token() -> None:
     assert changes(lambda: group.__setitem__("betas", (0.5, 0.9))) == (False, True)
     assert changes(lambda: group.__setitem__("amsgrad", True)) == (True, True)
     assert changes(lambda: group.__setitem__("lr", 1)) == (True, True)
-    assert changes(lambda: optimizer.add_param_group({"params": [sg.zeros(1, requires_grad=True)]})) == (True, True)
+    assert changes(
+        lambda: optimizer.add_param_group({"params": [sg.zeros(1, requires_grad=True)]})
+    ) == (True, True)
     assert changes(lambda: optimizer.load_state_dict(optimizer.state_dict())) == (True, True)
     assert changes(optimizer.state.clear) == (True, True)
 
@@ -236,3 +275,28 @@ def test_slots_of_a_failed_trace_are_taken_back() -> None:
     for action in reversed(undo):
         action()
     assert "exp_avg" not in optimizer.state[param]
+
+
+@pytest.mark.parametrize("name, options", OPTIONS, ids=IDS)
+def test_a_compiled_step_agrees_and_is_traced_once(name: str, options: dict[str, Any]) -> None:
+    results = []
+    for wrap in (lambda f: f, lambda f: sg.compile(f, fullgraph=True)):
+        params = start(sg)
+        optimizer = getattr(sg.optim, name)(params, **options)
+
+        def body() -> Any:
+            optimizer.zero_grad()
+            loss = loss_of(params)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        step = wrap(body)
+        for k in range(8):
+            if k == 5:
+                optimizer.param_groups[0]["lr"] *= 0.5
+            step()
+        results.append([p.detach().numpy().copy() for p in params])
+    assert len(step.variants) == 1
+    for eager, compiled in zip(*results):
+        np.testing.assert_allclose(compiled, eager, rtol=1e-5, atol=1e-6)

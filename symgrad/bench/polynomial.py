@@ -21,13 +21,13 @@ optimizer = sg.optim.SGD([a, b, c, d], lr=1e-6)
 EXAMPLE = (x, y)
 
 
-def forward(x, y):
+def forward(x: sg.Tensor, y: sg.Tensor) -> sg.Tensor:
     """The sum of squared errors."""
     y_pred = a + b * x + c * x**2 + d * x**3
     return (y_pred - y).pow(2).sum()
 
 
-def step(x, y):
+def step(x: sg.Tensor, y: sg.Tensor) -> sg.Tensor:
     """One whole training step: gradients cleared, loss, backward, update."""
     optimizer.zero_grad()
     loss = forward(x, y)
@@ -36,7 +36,7 @@ def step(x, y):
     return loss
 
 
-def main():
+def main() -> None:
     compiled = sg.compile(step)
     for t in range(2000):
         loss = compiled(x, y)

@@ -77,7 +77,7 @@ class Problem:
             loss.backward()
             with sg.no_grad():
                 for param in params:
-                    param -= rate * param.grad
+                    param -= rate * param.grad  # type: ignore[operator]
                     param.grad = None
             return loss
 

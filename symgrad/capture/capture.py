@@ -57,6 +57,7 @@ class Capture:
         self.hooks: dict[Value, dict[int, Any]] = {}
         self.retained: list[Tensor] = []
         self.saves: dict[Value, tuple[int, list[Tensor]]] = {}
+        self.holding: set[Value] = set()
         self.freed: set[Eqn] = set()
         self.conditions: dict[str, None] = {}
         self.hosts: dict[str, tuple[Any, Any]] = {}
@@ -217,6 +218,8 @@ class Capture:
     def _note_saves(self, prim: Primitive, plan: Any, inputs: Any, outs: Any, tensors: Any) -> None:
         """Remember what eager would save, so that a later change in place is the same error."""
         saved = []
+        if plan.saves:
+            self.holding.add(outs[0])
         for name in plan.saves:
             if name == "out":
                 saved.append(tensors[0])
@@ -344,13 +347,14 @@ class Capture:
         if not create_graph:
             self.connected = before
         if not retain_graph:
-            self.freed |= path
+            self.freed |= {eqn for eqn in path if eqn.outputs[0] in self.holding}
         found: dict[Tensor, Tensor] = {}
         for value, out in zip(targets, outs):
             if value in wanted:
                 g = wrap(out)
                 if create_graph:
                     g._rg, g._node = True, SymbolicNode(gradients_p)
+                    self.holding.add(outs[0])
                 tensor = wanted[value]
                 out.hint = "g"
                 found[tensor] = found[tensor] + g if tensor in found else g

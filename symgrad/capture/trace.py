@@ -8,8 +8,9 @@ to hand back, which state to write, and under which conditions all that holds.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 
@@ -269,6 +270,12 @@ def _name_cells(capture: Capture, reads: Reads) -> None:
         if isinstance(value, Tensor) and id(value) in capture.cells:
             cell = capture.cells[id(value)]
             cell.entry.hint = cell.entry.hint or read.text.rpartition(".")[2]
+    for module, _, _ in capture.members.values():
+        for param, slots in getattr(module, "state", {}).items() if hasattr(module, "param_groups") else ():
+            for key, slot in slots.items():
+                if isinstance(slot, Tensor) and id(slot) in capture.cells and id(param) in capture.cells:
+                    cell = capture.cells[id(slot)]
+                    cell.entry.hint = cell.entry.hint or f"{capture.cells[id(param)].entry.hint or 'p'}_{key}"
     for cell in capture.cells.values():
         cell.entry.hint = cell.entry.hint or "state"
         if cell.written:

@@ -3,20 +3,24 @@
 A float sum over the innermost axes runs in blocks of 1,024 elements, added in the element's dtype
 (where vector units reorder freely) and combined in float64 in block order: fast, accurate, and the
 same for every run. A reduction over axes outside those it keeps has many sums under way at once;
-they lie in a buffer, in float64 where the elements are float32.
+they lie in a buffer, in float64 where the elements are float32. The largest of floats is found among
+integers that are in the same order, where nan comes last and vector units can compare.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from symgrad.codegen import loops
 from symgrad.codegen.loops import (
     INDEX, Assign, Const, Expr, For, Let, Load, Nest, Op, Reduction, Stmt, Store, Var,
 )  # fmt: skip
 from symgrad.codegen.scalars import convert
-from symgrad.dtypes import BOOL, FLOATING, DType, float64
+from symgrad.dtypes import BOOL, FLOATING, DType, float32, float64, int32, int64
 
 BLOCK = 1024
 ZERO, ONE = loops.index(0), loops.index(1)
+RANKS = {float32: int32, float64: int64}
 FOLDS = {"add": "fold_add", "mul": "fold_mul", "max": "maximum", "min": "minimum"}
 
 
@@ -42,22 +46,36 @@ def start_value(op: str, dtype: DType) -> Const:
     return Const(int(info.min if op == "max" else info.max), dtype)
 
 
+def ranked(r: Reduction) -> Reduction:
+    """A float maximum or minimum as one of integers in the same order."""
+    if r.op not in ("max", "min") or r.value.dtype.category != FLOATING:
+        return r
+    return replace(r, value=Op(f"rank_{r.op}", (r.value,), RANKS[r.value.dtype]))
+
+
 def fold(op: str, total: Expr, value: Expr) -> Expr:
     """total op value."""
     if total.dtype.category == BOOL:
         return Op({"add": "or", "mul": "and", "max": "or", "min": "and"}[op], (total, value), total.dtype)
     fn = FOLDS[op]
     if total.dtype.category != FLOATING:
-        fn = {"fold_add": "add", "fold_mul": "mul"}.get(fn, fn)
+        fn = {"fold_add": "add", "fold_mul": "mul", "maximum": "max", "minimum": "min"}[fn]
     return Op(fn, (total, value), total.dtype)
 
 
 class _Map:
     def __init__(self, nest: Nest):
-        self.nest = nest
+        self.original = {r.name: r for r in nest.reductions}
+        self.nest = nest = replace(nest, reductions=tuple(
+            ranked(r) if not self.kept_within(nest, r) else r for r in nest.reductions))  # fmt: skip
         self.rank = len(nest.axes)
         self.inner = [r for r in nest.reductions if self.first(r) < self.rank]
         self.outer = [r for r in nest.reductions if self.first(r) == self.rank]
+
+    @staticmethod
+    def kept_within(nest: Nest, r: Reduction) -> bool:
+        """Whether `r` keeps an axis inside one it folds."""
+        return any(n not in r.over for n in range(min(r.over), len(nest.axes)))
 
     def first(self, r: Reduction) -> int:
         """The axis from which on `r` folds all axes (the rank if it keeps the innermost)."""
@@ -137,7 +155,7 @@ class _Map:
 
     def total(self, r: Reduction) -> str:
         """The variable sums of blocks go to: the result's own where no conversion follows."""
-        return r.name if self.total_dtype(r) is r.value.dtype else f"{r.stem}_total"
+        return r.name if self.total_dtype(r) is self.original[r.name].value.dtype else f"{r.stem}_total"
 
     def innermost(self, var: str, extent: Expr) -> list[Stmt]:
         sums = [r for r in self.inner if self.blocked(r)]
@@ -166,7 +184,7 @@ class _Map:
         for r in self.inner:
             dtype = r.value.dtype
             name = f"{r.stem}_block" if self.blocked(r) and self.partial(r) else self.total(r)
-            out.append(Assign(name, fold(r.op, Var(name, dtype), r.value)))
+            out.append(Assign(name, fold(r.op, Var(name, dtype), r.value), r.note))
         for r in self.outer:
             out.extend(self.scatter(r, r.value))
         return out
@@ -188,9 +206,12 @@ class _Map:
     def finish(self, r: Reduction) -> list[Stmt]:
         """What becomes of a total once its loops are done."""
         dtype = self.total_dtype(r)
-        total = Var(self.total(r), dtype)
+        total: Expr = Var(self.total(r), dtype)
+        wanted = self.original[r.name].value.dtype
+        if wanted is not r.value.dtype:
+            total = Op("unrank", (total,), wanted)
         if self.scattered(r):
             return self.scatter(r, total)
         if self.first(r) == 0:
-            return [] if dtype is r.value.dtype else [Let(r.name, convert(total, r.value.dtype))]
-        return [Store(buffer, (index,), convert(total, r.value.dtype)) for buffer, index in r.stores]
+            return [] if dtype is wanted else [Let(r.name, convert(total, wanted))]
+        return [Store(buffer, (index,), convert(total, wanted)) for buffer, index in r.stores]

@@ -83,6 +83,7 @@ class Assign:
 
     name: str
     value: Expr
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ class Store:
     buffer: str
     index: tuple[Expr, ...]
     value: Expr
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,14 @@ class For:
     step: Expr
     body: tuple["Stmt", ...]
     kind: str = "serial"
+
+
+@dataclass(frozen=True)
+class If:
+    """The body, where `test` holds: a guard where threads run instead of loops."""
+
+    test: Expr
+    body: tuple["Stmt", ...]
 
 
 @dataclass(frozen=True)
@@ -130,6 +140,7 @@ class Reduction:
     over: tuple[int, ...]
     stores: tuple[tuple[str, Expr], ...] = ()
     scratch: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,7 +152,7 @@ class Nest:
     reductions: tuple[Reduction, ...] = ()
 
 
-Stmt = Comment | Let | Assign | Store | For | Nest
+Stmt = Comment | Let | Assign | Store | For | If | Nest
 
 
 # -- functions ----------------------------------------------------------------------------------
@@ -169,7 +180,7 @@ class Function:
 
 # -- derived ------------------------------------------------------------------------------------
 
-_NODES = (Const, Var, Load, Op, Comment, Let, Assign, Store, For, Axis, Reduction, Nest)
+_NODES = (Const, Var, Load, Op, Comment, Let, Assign, Store, For, If, Axis, Reduction, Nest)
 
 
 def children(node: Any) -> Iterator[Any]:

@@ -49,10 +49,10 @@ class Lowered:
 
 @dataclass(frozen=True)
 class Touch:
-    """One access of a nest to memory: strides along its axes, and an offset."""
+    """One access of a nest to memory: strides along its axes, in their logical order."""
 
     strides: Shape
-    offset: int = 0
+    stored: bool = False
 
 
 def lower(kernel: Kernel, plan: Plan, names: Names) -> Lowered:
@@ -250,6 +250,8 @@ class _NestLowering:
         self.body = _Body()
 
     def lower(self) -> list[Stmt]:
+        self.order = self.memory_order()
+        self.extents = tuple(self.extents[i] for i in self.order)
         self.groups = self.collapse()
         axes = tuple(
             Axis(AXIS_NAMES[n], extent_expr(_product(self.extents[i] for i in group)))
@@ -271,12 +273,31 @@ class _NestLowering:
 
     # -- axes -----------------------------------------------------------------------------------
 
+    def rigid(self) -> bool:
+        """Whether axes must stay as they are, because something counts along each."""
+        return any(isinstance(e.prim.lower, Write) for e in self.nest.eqns) or self.touches_strided()
+
+    def memory_order(self) -> tuple[int, ...]:
+        """The order of loops that walks through memory: longest strides outermost.
+
+        What is stored decides, else what is loaded. Reductions that keep some axes run in logical
+        order, which the memory plan has counted on.
+        """
+        rank = len(self.extents)
+        straight = tuple(range(rank))
+        partial = any(folded(e) and len(folded_axes(e)) < rank for e in self.nest.eqns)
+        touches = [t for t in self.touches() if all(map(int, t.strides))]
+        if rank < 2 or partial or not touches or self.rigid():
+            return straight
+        leader = max(touches, key=lambda t: t.stored)
+        return tuple(sorted(straight, key=lambda axis: -int(leader.strides[axis])))
+
     def collapse(self) -> list[tuple[int, ...]]:
         """Runs of axes that every access steps through evenly."""
         rank = len(self.extents)
-        touches = list(self.touches())
-        folds = [folded_axes(e) for e in self.nest.eqns if folded(e)]
-        rigid = any(isinstance(e.prim.lower, Write) for e in self.nest.eqns) or self.touches_strided()
+        touches = [Touch(tuple(t.strides[i] for i in self.order)) for t in self.touches()]
+        folds = [self.folded(e) for e in self.nest.eqns if folded(e)]
+        rigid = self.rigid()
         groups: list[tuple[int, ...]] = [(0,)] if rank else []
         for axis in range(1, rank):
             even = all(
@@ -307,23 +328,30 @@ class _NestLowering:
                     yield self.touch(broadcast_strides(seen, shape), shape)
             if isinstance(eqn.prim.lower, Draw) or "index" in getattr(eqn.prim.lower, "expr", ""):
                 yield self.touch(contiguous_strides(shape), shape)
-            if eqn.out in self.schedule.homes:
+            if eqn.out in self.schedule.homes and not folded(eqn):
+                yield self.touch(store_strides(eqn), shape, stored=True)
+            elif eqn.out in self.schedule.homes:
                 yield self.touch(store_strides(eqn), shape)
         for copy in self.nest.copies:
             shape = copy.like.type.shape
             yield self.touch(broadcast_strides(self.schedule.seen(copy.source), shape), shape)
-            yield self.touch(strides_of(copy.like.type), shape)
+            yield self.touch(strides_of(copy.like.type), shape, stored=True)
 
     @staticmethod
-    def touch(strides: Shape, shape: Shape) -> Touch:
-        return Touch(tuple(strides[i] for i in squeezed(shape)))
+    def touch(strides: Shape, shape: Shape, stored: bool = False) -> Touch:
+        return Touch(tuple(strides[i] for i in squeezed(shape)), stored)
+
+    def folded(self, eqn: Eqn) -> set[int]:
+        """The axes, in the order of the loops, that a reduction folds."""
+        over = folded_axes(eqn)
+        return {place for place, axis in enumerate(self.order) if axis in over}
 
     def index(self, strides: Shape, shape: Shape, offset: int = 0) -> Expr:
         """offset + sum of axis variable times stride."""
         along = self.touch(strides, shape).strides
         total = extent_expr(offset)
         for var, group in zip(self.vars, self.groups):
-            total = loops.add(total, loops.mul(var, extent_expr(along[group[-1]])))
+            total = loops.add(total, loops.mul(var, extent_expr(along[self.order[group[-1]]])))
         return total
 
     # -- elements -------------------------------------------------------------------------------
@@ -435,7 +463,7 @@ class _NestLowering:
         assert isinstance(eqn.prim.lower, Reduce)
         shape = eqn.inputs[0].type.shape
         value = self.element(eqn.inputs[0], shape)
-        over_axes = folded_axes(eqn)
+        over_axes = self.folded(eqn)
         over = tuple(n for n, group in enumerate(self.groups) if group[0] in over_axes)
         out, homes = eqn.out, self.schedule.homes.get(eqn.out, ())
         stem = self.k.stem(out.hint or "t")
@@ -444,11 +472,11 @@ class _NestLowering:
             self.k.scalars[out, ()] = Var(name, out.type.dtype)
             for home in homes:
                 self.k.stored.append(Store(self.k.buffer(home, out), (loops.index(0),), Var(name, out.type.dtype)))
-            return Reduction(name, stem, eqn.prim.lower.op, value, over)
+            return Reduction(name, stem, eqn.prim.lower.op, value, over, note=note(eqn))
         index = self.index(store_strides(eqn), shape)
         stores = tuple((self.k.buffer(home, out), index) for home in homes)
         scratch = self.k.scratch(out) if out in self.k.plan.scratch else ""
-        return Reduction(name, stem, eqn.prim.lower.op, value, over, stores, scratch)
+        return Reduction(name, stem, eqn.prim.lower.op, value, over, stores, scratch, note(eqn))
 
 
 # -- facts about equations ----------------------------------------------------------------------

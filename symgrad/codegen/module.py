@@ -193,7 +193,8 @@ def clean(text: str) -> str:
 _CHECK_TAIL = '''\
     for name, array, dtype, shape in wanted:
         if not isinstance(array, np.ndarray) or array.dtype != dtype:
-            return f"{name}: expected an array of {dtype}, got {getattr(array, 'dtype', type(array))}"
+            found = getattr(array, "dtype", type(array).__name__)
+            return f"{name}: expected an array of {dtype}, got {found}"
         if array.shape != shape:
             return f"{name}: expected shape {shape}, got {array.shape}"
     for name, array in dense:

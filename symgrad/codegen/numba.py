@@ -8,6 +8,9 @@ against being negative, which keeps loops from being vectorised. So numbers are 
 from __future__ import annotations
 
 import math
+
+import numpy as np
+
 from symgrad.codegen.loops import INDEX, Const, For, Function, Op
 from symgrad.codegen.printer import ATOM, COMPARE, TERNARY, UNARY, Printer
 from symgrad.codegen.scalars import SPELLINGS
@@ -35,6 +38,28 @@ def _maximum(a, b):
 def _minimum(a, b):
     """The smaller; nan if either is."""
     return a if a < b or a != a else b
+''',
+    "_rank_float32": '''@njit(fastmath=False, forceinline=True)
+def _rank_float32(x, nan):
+    """An integer in the order of float32 numbers; `nan` for nan."""
+    bits = float32(x).view(int32)
+    return nan if x != x else int32(bits ^ ((bits >> int32(31)) & int32(0x7FFFFFFF)))
+''',
+    "_unrank_float32": '''@njit(fastmath=False, forceinline=True)
+def _unrank_float32(rank):
+    """The number of a rank."""
+    return int32(rank ^ ((rank >> int32(31)) & int32(0x7FFFFFFF))).view(float32)
+''',
+    "_rank_float64": '''@njit(fastmath=False, forceinline=True)
+def _rank_float64(x, nan):
+    """An integer in the order of float64 numbers; `nan` for nan."""
+    bits = float64(x).view(int64)
+    return nan if x != x else bits ^ ((bits >> 63) & 0x7FFFFFFFFFFFFFFF)
+''',
+    "_unrank_float64": '''@njit(fastmath=False, forceinline=True)
+def _unrank_float64(rank):
+    """The number of a rank."""
+    return int64(rank ^ ((rank >> 63) & 0x7FFFFFFFFFFFFFFF)).view(float64)
 ''',
     "_to_int32": '''@njit(fastmath=False, forceinline=True)
 def _to_int32(x):
@@ -123,8 +148,13 @@ class NumbaPrinter(Printer):
             name = {"fold_add": "_add", "fold_mul": "_mul"}[op.fn]
             self.helpers.add(name)
             return f"{name}({self.expr(op.args[0])}, {self.expr(op.args[1])})", ATOM
-        if op.fn == "min":
-            return f"min({self.expr(op.args[0])}, {self.expr(op.args[1])})", ATOM
+        if op.fn in ("min", "max"):
+            text = f"{op.fn}({self.expr(op.args[0])}, {self.expr(op.args[1])})"
+            return (text, ATOM) if op.dtype is INDEX else self.narrow(op.dtype, text, ATOM)
+        if op.fn in ("rank_max", "rank_min"):
+            return self.rank(op), ATOM
+        if op.fn == "unrank":
+            return self.helper(f"_unrank_{op.dtype.name}", op), ATOM
         if op.fn == "not":
             if op.dtype.category == BOOL:
                 return f"not {self.expr(op.args[0], UNARY)}", COMPARE
@@ -136,6 +166,18 @@ class NumbaPrinter(Printer):
         if op.dtype.category == INTEGRAL and op.dtype is not INDEX:
             return self.narrow(op.dtype, text, binds)
         return text, binds
+
+    def rank(self, op: Op) -> str:
+        """The rank of a float; nan beyond all others, on the side that wins."""
+        info = np.iinfo(op.dtype.np)
+        nan = Const(int(info.max if op.fn == "rank_max" else info.min), op.dtype)
+        return self.helper(f"_rank_{op.args[0].dtype.name}", Op(op.fn, (*op.args, nan), op.dtype))
+
+    def helper(self, name: str, op: Op) -> str:
+        """A call of one of the functions printed into the module."""
+        self.helpers.add(name)
+        self.types |= {t for t in ("float32", "float64", "int32", "int64") if t in HELPERS[name]}
+        return f"{name}({', '.join(map(self.expr, op.args))})"
 
     def narrow(self, dtype: DType, text: str, binds: int) -> tuple[str, int]:
         """Integer results wrap in their own dtype."""

@@ -56,9 +56,11 @@ class Printer:
             case Let(name, value, note):
                 self.note(note)
                 self.let(name, value)
-            case Assign(name, value):
+            case Assign(name, value, note):
+                self.note(note)
                 self.assign(name, value)
-            case Store(buffer, index, value):
+            case Store(buffer, index, value, note):
+                self.note(note)
                 self.line(f"{self.element(buffer, index)} = {self.expr(value)}{self.end}")
             case For():
                 self.loop(stmt)

@@ -26,20 +26,23 @@ def _tidied(body: tuple[Stmt, ...], counts: dict[str, int]) -> tuple[Stmt, ...]:
     out: list[Stmt] = []
     waiting: dict[str, Let] = {}
 
-    def resolve(node: Stmt | Reduction) -> Stmt | Reduction:
-        note = node.note if isinstance(node, Let) else None
+    def resolve(node: Let | Assign | Store) -> Let | Assign | Store:
+        note = node.note
+        moved = ""
         used = {n.name for n in walk(node) if isinstance(n, Var)} & set(waiting)
         movable = {}
-        for name in used:
+        for name in [n for n in waiting if n in used]:
             let = waiting.pop(name)
-            simple = isinstance(let.value, Load) or (note is None or note == let.note) and size(let) <= LIMIT
+            simple = isinstance(let.value, Load) or (not note or note == let.note) and size(let) <= LIMIT
             if simple:
                 movable[name] = let.value
+                moved = let.note or moved
             else:
                 out.append(let)
         if not movable:
             return node
-        return rewrite(node, lambda n: movable.get(n.name, n) if isinstance(n, Var) else n)  # type: ignore[no-any-return]
+        changed = rewrite(node, lambda n: movable.get(n.name, n) if isinstance(n, Var) else n)
+        return replace(changed, note=changed.note or moved)  # type: ignore[no-any-return]
 
     def flush(buffer: str | None) -> None:
         """Settle what reads `buffer` (everything if None), in order."""
@@ -50,10 +53,7 @@ def _tidied(body: tuple[Stmt, ...], counts: dict[str, int]) -> tuple[Stmt, ...]:
     for stmt in body:
         if isinstance(stmt, Nest):
             flush(None)
-            reductions = {f"{k}": r for k, r in enumerate(stmt.reductions)}
-            inner = _nest_body(stmt, counts)
-            out.append(inner)
-            del reductions
+            out.append(_nest_body(stmt, counts))
             continue
         if isinstance(stmt, For):
             flush(None)
@@ -73,11 +73,14 @@ def _tidied(body: tuple[Stmt, ...], counts: dict[str, int]) -> tuple[Stmt, ...]:
 
 def _nest_body(nest: Nest, counts: dict[str, int]) -> Nest:
     """A nest with its body and the values it reduces resolved together."""
-    markers = tuple(Store(f"<{k}>", (), r.value) for k, r in enumerate(nest.reductions))
+    markers = tuple(Store(f"<{k}>", (), r.value, r.note) for k, r in enumerate(nest.reductions))
     done = _tidied((*nest.body, *markers), counts)
-    values = {s.buffer: s.value for s in done if isinstance(s, Store) and s.buffer.startswith("<")}
+    marked = {s.buffer: s for s in done if isinstance(s, Store) and s.buffer.startswith("<")}
     body = tuple(s for s in done if not (isinstance(s, Store) and s.buffer.startswith("<")))
-    reductions = tuple(replace(r, value=values[f"<{k}>"]) for k, r in enumerate(nest.reductions))
+    reductions = tuple(
+        replace(r, value=marked[f"<{k}>"].value, note=marked[f"<{k}>"].note)
+        for k, r in enumerate(nest.reductions)
+    )
     return replace(nest, body=body, reductions=reductions)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import warnings
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +13,9 @@ from symgrad import dtypes
 from symgrad.capture.pytree import flatten
 from symgrad.capture.trace import trace
 from symgrad.compiler.backends import resolve_backend
-from symgrad.compiler.program import Program
 from symgrad.compiler.explain import Explanation
 from symgrad.compiler.fastpath import MISS
+from symgrad.compiler.program import Program
 from symgrad.compiler.variant import Variant
 from symgrad.config import config
 from symgrad.errors import RetraceError, TraceError

@@ -39,7 +39,7 @@ def kernel_rows(program: "Program") -> list[tuple[str, ...]]:
     """One row per step: name, equations, bytes read and written once, why it stands alone."""
     if program.backend == "reference":
         return []
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for schedule in program.schedule.values():
         for step in schedule.steps:
             ops = " ".join(eqn.prim.name for eqn in step.eqns)

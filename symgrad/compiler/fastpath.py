@@ -28,7 +28,7 @@ def generate(variant: "Variant", leaves: list[Any], lock: Any) -> Callable[[tupl
         return None
     if any(s.argument is not None for s, _ in traced.grads):
         return None
-    if any(isinstance(w, int) for w in variant.written) or traced.draws or traced.conditions:
+    if any(isinstance(w, int) for w in variant.written) or traced.draws:
         return None
     if any(o.kind not in ("value", "argument", "same", "static") for o in traced.outputs):
         return None
@@ -136,8 +136,8 @@ def _body(writer: _Writer, variant: "Variant", leaves: list[Any]) -> list[str]:
         owner = writer.const(f"k{i}", tensor.owner)
         lines.append(f"    {owner}._version += 1; {owner}._modified = m")
     for i, (slot, index) in enumerate(traced.grads):
-        tensor = writer.const(f"p{i}", slot.tensor)
-        lines.append(f"    {tensor}._grad = " + (f"a.g{index}" if index >= 0 else writer.const(f"q{i}", slot.now)))
+        leaf = writer.const(f"p{i}", slot.tensor)
+        lines.append(f"    {leaf}._grad = " + (f"a.g{index}" if index >= 0 else writer.const(f"q{i}", slot.now)))
     outs = []
     for number, output in enumerate(traced.outputs):
         if output.kind == "value":

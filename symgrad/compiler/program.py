@@ -9,9 +9,7 @@ from typing import Any
 from symgrad.capture.trace import Traced
 from symgrad.compiler.backends import Executable, build
 from symgrad.compiler.results import Layout
-from symgrad.config import config
-from symgrad.ir.dims import Dim
-from symgrad.ir.graph import BACKWARD, FORWARD, UPDATE, Eqn, Graph, Value
+from symgrad.ir.graph import BACKWARD, FORWARD, Eqn, Graph, Value
 from symgrad.ops.gradients import gradients
 from symgrad.passes import pipeline
 from symgrad.passes.differentiate import differentiate
@@ -45,7 +43,7 @@ class Program:
         wanted = [traced.outputs[i].index for i in traced.differentiable]
         if wanted:
             graph, cotangents, self.leaves = with_cotangents(traced, graph, wanted)
-        steps = (partial(differentiate, lift=traced.lift), *pipeline.optimize(self.exact))
+        steps: tuple[pipeline.Pass, ...] = (partial(differentiate, lift=traced.lift), *pipeline.optimize(self.exact))
         graph = pipeline.run(graph, steps, self.passes)
         known = set(graph.cells)
         extra = tuple(c.entry for c in traced.cells if c.entry not in known)
@@ -138,9 +136,5 @@ def phase_of(graph: Graph, phase: str) -> Graph:
     cells = tuple(c for c in graph.cells if c in sources)
     inputs = tuple(dict.fromkeys(v for v in sources if v not in cells))
     used_later = {a for e in graph.eqns if e.phase != phase for a in e.inputs} | set(graph.results())
-    outputs = tuple(v for v in made if v in used_later)
-    order = {v: i for i, v in enumerate(v for e in eqns for v in e.outputs)}
-    return Graph(f"{graph.name}_{phase}", inputs, eqns, tuple(sorted(outputs, key=lambda v: order[v])), cells, graph.hosts)
-
-
-_ = (config, Dim, UPDATE)
+    outputs = tuple(v for e in eqns for v in e.outputs if v in used_later)
+    return Graph(f"{graph.name}_{phase}", inputs, eqns, outputs, cells, graph.hosts)

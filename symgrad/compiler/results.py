@@ -8,7 +8,8 @@ output tensor, makes the arena the reader's, and the next call takes another.
 from __future__ import annotations
 
 import sys
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 

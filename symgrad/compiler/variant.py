@@ -15,10 +15,10 @@ from symgrad.capture.cells import memory_of
 from symgrad.capture.pytree import unflatten
 from symgrad.capture.trace import Output
 from symgrad.compiler.backends import Entry
-from symgrad.compiler.guards import Guards
-from symgrad.compiler.pullback import attach_backward
-from symgrad.compiler.program import Program
 from symgrad.compiler.fastpath import generate
+from symgrad.compiler.guards import Guards
+from symgrad.compiler.program import Program
+from symgrad.compiler.pullback import attach_backward
 from symgrad.compiler.results import Arena, Layout
 from symgrad.ir.graph import Graph, Value
 from symgrad.runtime.threads import step_lock

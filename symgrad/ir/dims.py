@@ -7,7 +7,8 @@ the batch size. A `Dim` is an int that carries the expression that made it throu
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 
 class Dim(int):
@@ -88,6 +89,10 @@ def _arithmetic(base: type, name: str, symbol: str) -> tuple[Callable[..., Any],
     return forward, backward
 
 
+def _negative(self: Any) -> Any:
+    return _tag(-self.real, f"(-{expr_of(self)})")
+
+
 for _base, _class in ((int, Dim), (float, DimFloat)):
     for _name, _symbol in (
         ("add", "+"), ("sub", "-"), ("mul", "*"), ("truediv", "/"), ("floordiv", "//"), ("mod", "%"),
@@ -95,4 +100,4 @@ for _base, _class in ((int, Dim), (float, DimFloat)):
         _forward, _backward = _arithmetic(_base, _name, _symbol)
         setattr(_class, f"__{_name}__", _forward)
         setattr(_class, f"__r{_name}__", _backward)
-    setattr(_class, "__neg__", lambda self: _tag(-self.real, f"(-{expr_of(self)})"))
+    setattr(_class, "__neg__", _negative)

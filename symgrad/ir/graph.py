@@ -8,8 +8,9 @@ literals whose `expr` mentions them are computed anew at each call.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Iterator, Mapping
+from typing import Any
 
 from symgrad.dtypes import DType
 from symgrad.errors import Loc

@@ -5,7 +5,8 @@ This is the oracle every backend is compared with, and what `exact=True` must eq
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from symgrad.ir.graph import Atom, Graph, Literal, Value
 

@@ -9,9 +9,10 @@ compiler gets the same from dead-code elimination.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Callable, Mapping
+from typing import Any
 
 PURE = "pure"
 RANDOM = "random"
@@ -156,10 +157,10 @@ class Primitive:
 
         np = importlib.import_module(module)
         if self.is_ufunc:
-            return getattr(np, self.array)  # type: ignore[no-any-return]
+            return getattr(np, self.array)
         signature = ", ".join((*self.operands, *(f"{p}=None" for p in self.params)))
         scope = {"np": np, **self.helpers}
-        return eval(f"lambda {signature}: {self.array}", scope)  # type: ignore[no-any-return]
+        return eval(f"lambda {signature}: {self.array}", scope)
 
     @cached_property
     def rules(self) -> tuple[tuple[tuple[int, ...], GradRule, tuple[str, ...]], ...]:

@@ -16,14 +16,14 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     Shapes: input [..., in], weight [out, in] or [in], bias [out] -> [..., out]
     """
     out = ops.matmul(input, ops.t(weight) if weight.ndim == 2 else weight)
-    return out if bias is None else out + bias  # type: ignore[operator, no-any-return]
+    return out if bias is None else out + bias
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(input, 0), elementwise."""
     if inplace:
-        return input.relu_()  # type: ignore[attr-defined, no-any-return]
-    return ops.relu(input)  # type: ignore[no-any-return]
+        return input.relu_()
+    return ops.relu(input)
 
 
 def reduced(losses: Tensor, reduction: str) -> Tensor:
@@ -50,7 +50,7 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor
 
 
 def _difference(input: Tensor, target: Tensor) -> Any:
-    return input - target  # type: ignore[operator]
+    return input - target
 
 
 def _warn_broadcast(input: Tensor, target: Tensor) -> None:

@@ -7,22 +7,28 @@ Saving and loading are in `state_dict.py`, the printed form in `describe.py`.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from symgrad.nn.describe import module_repr
-from symgrad.nn.state_dict import load_state_dict, state_dict
 from symgrad.nn.parameter import Buffer, Parameter
+from symgrad.nn.state_dict import load_state_dict, state_dict
+from symgrad.nn.tree import Tree
 from symgrad.ops.autograd import RemovableHandle
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
 
+_KINDS = (
+    ("_parameters", "parameter", "torch.nn.Parameter"), ("_modules", "child module", "torch.nn.Module"),
+    ("_buffers", "buffer", "torch.nn.Buffer, torch.Tensor"),
+)  # fmt: skip
 MISSING: Any = object()
 """Stands for "no such attribute" where a capture is told of a change."""
 
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
 
 
-class Module:
+class Module(Tree):
     """Base of all models and layers: assign parts in `__init__`, say what they do in `forward`."""
 
     training: bool
@@ -126,12 +132,9 @@ class Module:
                 return "_buffers"
             if value is None:
                 return next((r for r in ("_parameters", "_modules") if name in own.get(r, ())), None)
-        if name in own.get("_parameters", ()):
-            raise TypeError(f"cannot assign '{_type(value)}' as parameter '{name}' (torch.nn.Parameter or None expected)")
-        if name in own.get("_modules", ()):
-            raise TypeError(f"cannot assign '{_type(value)}' as child module '{name}' (torch.nn.Module or None expected)")
-        if name in own.get("_buffers", ()):
-            raise TypeError(f"cannot assign '{_type(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)")
+        for registry, word, expected in _KINDS:
+            if name in own.get(registry, ()):
+                raise TypeError(f"cannot assign '{_type(value)}' as {word} '{name}' ({expected} or None expected)")
         return None
 
     # -- registering --------------------------------------------------------------------------
@@ -142,7 +145,7 @@ class Module:
         if not isinstance(name, str):
             raise TypeError(f"{word} name should be a string. Got {_type(name)}")
         if "." in name:
-            raise KeyError(f'{word} name can\'t contain ".", got: {name}' if word == "module" else f'{word} name can\'t contain "."')
+            raise KeyError(f'{word} name can\'t contain ".", got: {name}')
         if name == "":
             raise KeyError(f'{word} name can\'t be empty string ""')
         if hasattr(self, name) and name not in self.__dict__[registry]:
@@ -155,13 +158,15 @@ class Module:
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter (None keeps the name for one that is absent)."""
         if param is not None and not isinstance(param, Parameter):
-            raise TypeError(f"cannot assign '{_type(param)}' object to parameter '{name}' (torch.nn.Parameter or None required)")
+            raise TypeError(f"cannot assign '{_type(param)}' object to parameter '{name}' "
+                            "(torch.nn.Parameter or None required)")
         self._register("_parameters", "parameter", name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that is state but not learned; `persistent` ones are saved."""
         if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(f"cannot assign '{_type(tensor)}' object to buffer '{name}' (torch Tensor or None required)")
+            raise TypeError(f"cannot assign '{_type(tensor)}' object to buffer '{name}' "
+                            "(torch Tensor or None required)")
         self._register("_buffers", "buffer", name, tensor)
         change = self._non_persistent_buffers_set
         change.discard(name) if persistent else change.add(name)
@@ -184,100 +189,7 @@ class Module:
         """Call `hook(module, args)` before forward; what it returns replaces the arguments."""
         return _add_hook(self._forward_pre_hooks, hook, prepend, with_kwargs)
 
-    # -- walking ------------------------------------------------------------------------------
-
-    def named_children(self) -> Iterator[tuple[str, "Module"]]:
-        """Direct children with their names, each module once."""
-        seen = set()
-        for name, module in self._modules.items():
-            if module is not None and module not in seen:
-                seen.add(module)
-                yield name, module
-
-    def children(self) -> Iterator["Module"]:
-        """Direct children, each once."""
-        return (module for _, module in self.named_children())
-
-    def named_modules(self, memo: set[Any] | None = None, prefix: str = "",
-                      remove_duplicate: bool = True) -> Iterator[tuple[str, "Module"]]:  # fmt: skip
-        """This module and all below it, with dotted names."""
-        memo = set() if memo is None else memo
-        if self in memo:
-            return
-        if remove_duplicate:
-            memo.add(self)
-        yield prefix, self
-        for name, module in self._modules.items():
-            if module is not None:
-                yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
-
-    def modules(self) -> Iterator["Module"]:
-        """This module and all below it, each once."""
-        return (module for _, module in self.named_modules())
-
-    def _named_members(self, registry: str, prefix: str, recurse: bool,
-                       remove_duplicate: bool) -> Iterator[tuple[str, Any]]:  # fmt: skip
-        active = state.capture()
-        seen = set()
-        modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
-        for where, module in modules:
-            for name, value in module.__dict__[registry].items():
-                if active is not None:
-                    active.note_member(module, name, value)
-                if value is None or value in seen:
-                    continue
-                if remove_duplicate:
-                    seen.add(value)
-                yield (f"{where}.{name}" if where else name), value
-
-    def named_parameters(self, prefix: str = "", recurse: bool = True,
-                         remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:  # fmt: skip
-        """Parameters of this module and all below it, with dotted names, shared ones once."""
-        return self._named_members("_parameters", prefix, recurse, remove_duplicate)
-
-    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """Parameters of this module and all below it, shared ones once."""
-        return (value for _, value in self.named_parameters(recurse=recurse))
-
-    def named_buffers(self, prefix: str = "", recurse: bool = True,
-                      remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:  # fmt: skip
-        """Buffers of this module and all below it, with dotted names."""
-        return self._named_members("_buffers", prefix, recurse, remove_duplicate)
-
-    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """Buffers of this module and all below it."""
-        return (value for _, value in self.named_buffers(recurse=recurse))
-
-    def get_submodule(self, target: str) -> "Module":
-        """The module at a dotted name; "" is this one."""
-        found: Module = self
-        for part in target.split(".") if target else ():
-            if not hasattr(found, part):
-                raise AttributeError(f"{type(found).__name__} has no attribute `{part}`")
-            found = getattr(found, part)
-            if not isinstance(found, Module):
-                raise AttributeError(f"`{part}` is not an nn.Module")
-        return found
-
-    def get_parameter(self, target: str) -> Parameter:
-        """The parameter at a dotted name."""
-        path, _, name = target.rpartition(".")
-        owner = self.get_submodule(path)
-        if not hasattr(owner, name):
-            raise AttributeError(f"{type(owner).__name__} has no attribute `{name}`")
-        found = getattr(owner, name)
-        if not isinstance(found, Parameter):
-            raise AttributeError(f"`{name}` is not an nn.Parameter")
-        return found
-
     # -- changing all at once -----------------------------------------------------------------
-
-    def apply(self, fn: Callable[["Module"], None]) -> "Module":
-        """Call `fn` on every module below and then on this one."""
-        for module in self.children():
-            module.apply(fn)
-        fn(self)
-        return self
 
     def train(self, mode: bool = True) -> "Module":
         """Set training mode here and below."""

@@ -24,7 +24,7 @@ class Parameter(Tensor):
         if requires_grad and not data.dtype.is_floating_point:
             raise GradError("Only Tensors of floating point and complex dtype can require gradients",
                             hint="pass requires_grad=False, or convert with .float()")  # fmt: skip
-        out = wrap(data.detach()._data, cls)  # type: ignore[attr-defined]
+        out = wrap(data.detach()._data, cls)
         out._rg = requires_grad
         return out  # type: ignore[return-value]
 
@@ -38,7 +38,7 @@ class Buffer(Tensor):
     __slots__ = ("persistent",)
 
     def __new__(cls, data: Tensor, *, persistent: bool = True) -> "Buffer":
-        out = wrap(data.detach()._data, cls)  # type: ignore[attr-defined]
+        out = wrap(data.detach()._data, cls)
         out.persistent = persistent  # type: ignore[attr-defined]
         return out  # type: ignore[return-value]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any, Mapping, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from symgrad.errors import SymgradError
 from symgrad.tensor import state
@@ -36,7 +37,7 @@ def state_dict(self: Any, destination: Any = None, prefix: str = "", keep_vars: 
     """Parameters and persistent buffers by dotted name; they share memory with the module."""
     found: dict[str, Any] = OrderedDict() if destination is None else destination
     for name, tensor in _own_state(self).items():
-        found[prefix + name] = tensor if keep_vars else tensor.detach()  # type: ignore[attr-defined]
+        found[prefix + name] = tensor if keep_vars else tensor.detach()
     for name, child in self._modules.items():
         if child is not None:
             child.state_dict(destination=found, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
@@ -78,7 +79,7 @@ def load_state_dict(self: Any, state_dict: Mapping[str, Any], strict: bool = Tru
             if assign:
                 _replace(module, short, tensor, state_dict[name])
             else:
-                tensor.copy_(state_dict[name])  # type: ignore[attr-defined]
+                tensor.copy_(state_dict[name])
     return IncompatibleKeys(missing, unexpected)
 
 

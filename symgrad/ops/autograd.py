@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from symgrad.errors import GradError
 from symgrad.ops.pullback import backward, run_hooks, seed
@@ -54,13 +55,13 @@ def accumulate(found: dict[Tensor, Tensor], create_graph: bool) -> None:
             elif create_graph:
                 leaf.grad = old + g
             else:
-                old.add_(g)  # type: ignore[attr-defined]
+                old.add_(g)
 
 
 def own(g: Tensor) -> Tensor:
     """A cotangent as a contiguous tensor with memory of its own."""
-    g = g.contiguous() if not g.is_contiguous() else g.clone()  # type: ignore[attr-defined]
-    return g if g._rg else g.detach()  # type: ignore[attr-defined, no-any-return]
+    g = g.contiguous() if not g.is_contiguous() else g.clone()
+    return g if g._rg else g.detach()
 
 
 def grad(
@@ -135,7 +136,7 @@ def retain_grad(self: Tensor) -> None:
         return
 
     def keep(g: Tensor) -> None:
-        self._grad = g.clone() if self._grad is None else self._grad + g  # type: ignore[attr-defined]
+        self._grad = g.clone() if self._grad is None else self._grad + g
 
     register_hook(self, keep)
 

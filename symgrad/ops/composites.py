@@ -12,7 +12,7 @@ def lerp(input: Any, end: Any, weight: Any) -> Any:
     """input + weight (end - input), counted from the nearer end."""
     gap = end - input
     if isinstance(weight, Tensor):
-        return where(abs(weight) < 0.5, input + gap * weight, end - gap * (1 - weight))  # type: ignore[arg-type, operator]
+        return where(abs(weight) < 0.5, input + gap * weight, end - gap * (1 - weight))  # type: ignore[arg-type]
     return input + gap * weight if -0.5 < weight < 0.5 else end - gap * (1 - weight)
 
 

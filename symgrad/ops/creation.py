@@ -48,7 +48,7 @@ def shape_of(*size: Any) -> tuple[int, ...]:
 def place(out: Tensor, device: Any, requires_grad: bool) -> Tensor:
     """`out` on `device`, a leaf that may require grad."""
     if device is not None and Device(device).type != out.device.type:
-        out = out.to(Device(device))  # type: ignore[attr-defined]
+        out = out.to(Device(device))
     if requires_grad:
         out.requires_grad_(True)
     return out
@@ -65,7 +65,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None,
             return place(bind(full_p, (), params), None, requires_grad)
         return place(wrap(np.full(params["shape"], fill_value, kind.np)), device, requires_grad)
     value = fill_value if isinstance(fill_value, Tensor) else tensor(fill_value)
-    return place(value.to(kind).expand(shape_of(size)).clone(), device, requires_grad)  # type: ignore[attr-defined]
+    return place(value.to(kind).expand(shape_of(size)).clone(), device, requires_grad)
 
 
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -148,7 +148,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     """A new leaf tensor that copies `data` (nested lists, numbers, an array, a tensor)."""
     kind = dtypes.as_dtype(dtype) if dtype is not None else None
     if isinstance(data, Tensor):
-        out = data.detach().clone()  # type: ignore[attr-defined]
+        out = data.detach().clone()
         out = out if kind is None else out.to(kind)
         return place(out, device, requires_grad)
     if isinstance(data, (list, tuple)):
@@ -184,7 +184,7 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
 def as_tensor(data: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     """`data` as a tensor, sharing memory where it can."""
     if isinstance(data, Tensor):
-        return data.to(dtypes.as_dtype(dtype)) if dtype is not None else data  # type: ignore[attr-defined, no-any-return]
+        return data.to(dtypes.as_dtype(dtype)) if dtype is not None else data
     if isinstance(data, np.ndarray) and (dtype is None or dtypes.as_dtype(dtype).np == data.dtype):
         return from_numpy(data)
     return tensor(data, dtype=dtype, device=device)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from symgrad.ops.registry import BOOL, elementwise, elementwise_strides, primitive
 from symgrad.ir.primitive import Alias, Scalar
 from symgrad.ir.types import TensorType
+from symgrad.ops.registry import BOOL, elementwise, elementwise_strides, primitive
+
 
 def _clip(np: Any, x: Any, low: Any, high: Any) -> Any:
     if low is not None:

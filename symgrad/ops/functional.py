@@ -11,18 +11,65 @@ from symgrad.ir.primitive import Scalar
 from symgrad.ops import elementwise as ew
 from symgrad.ops.linalg import matmul as matmul_p
 from symgrad.ops.operators import (
-    add_op, and_op, div_op, eq_op, ge_op, gt_op, le_op, lt_op, mul_op, ne_op, or_op, radd_op,
-    rdiv_op, rmul_op, rsub_op, sub_op,
+    add_op,
+    and_op,
+    div_op,
+    eq_op,
+    ge_op,
+    gt_op,
+    le_op,
+    lt_op,
+    mul_op,
+    ne_op,
+    or_op,
+    radd_op,
+    rdiv_op,
+    rmul_op,
+    rsub_op,
+    sub_op,
 )  # fmt: skip
 from symgrad.ops.pointwise import (
-    abs, add, bitwise_not, clamp, cos, div, exp, full_scalar, log, logical_not, maximum, minimum, mul, neg, pow,
-    reciprocal, relu, sigmoid, sign, sin, sqrt, square, sub, tanh, where,
+    abs,
+    add,
+    bitwise_not,
+    clamp,
+    cos,
+    div,
+    exp,
+    full_scalar,
+    log,
+    logical_not,
+    maximum,
+    minimum,
+    mul,
+    neg,
+    pow,
+    reciprocal,
+    relu,
+    sigmoid,
+    sign,
+    sin,
+    sqrt,
+    square,
+    sub,
+    tanh,
+    where,
 )  # fmt: skip
 from symgrad.ops.promotion import convert, is_scalar, promote, result_type
 from symgrad.ops.reductions import amax, amin, mean, sum, sum_to
 from symgrad.ops.registry import elementwise, primitive
 from symgrad.ops.shapes import (
-    expand, flatten, permute, reshape, slice_read, slice_write, squeeze, t, transpose, unsqueeze, view,
+    expand,
+    flatten,
+    permute,
+    reshape,
+    slice_read,
+    slice_write,
+    squeeze,
+    t,
+    transpose,
+    unsqueeze,
+    view,
 )  # fmt: skip
 from symgrad.tensor.core import Device, Tensor, wrap
 from symgrad.tensor.dispatch import bind
@@ -62,7 +109,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     if input.ndim != 2 or mat2.ndim != 2:
         raise ShapeError("self must be a matrix" if input.ndim != 2 else "mat2 must be a matrix")
     _same_dtype(input, mat2)
-    return bind(matmul_p, (input, mat2), {})  # type: ignore[no-any-return]
+    return bind(matmul_p, (input, mat2), {})
 
 
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
@@ -70,7 +117,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     if input.ndim != 3 or mat2.ndim != 3:
         raise ShapeError("batch1 must be a 3D tensor" if input.ndim != 3 else "batch2 must be a 3D tensor")
     _same_dtype(input, mat2)
-    return bind(matmul_p, (input, mat2), {})  # type: ignore[no-any-return]
+    return bind(matmul_p, (input, mat2), {})
 
 
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
@@ -117,7 +164,7 @@ def to_device(input: Tensor, device: Device) -> Tensor:
 
 def clone(input: Tensor) -> Tensor:
     """A copy in memory of its own, through which gradients flow."""
-    return bind(copy_p, (input,), {})  # type: ignore[no-any-return]
+    return bind(copy_p, (input,), {})
 
 
 def contiguous(input: Tensor) -> Tensor:

@@ -13,7 +13,6 @@ from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
 from symgrad.tensor.views import assign, check_writable
 
-
 _REST = [(slice(None),) * max(ndim - 1, 0) for ndim in range(65)]
 
 
@@ -75,8 +74,8 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
         if isinstance(value, Tensor) and value.ndim and value.numel() != 1:
             raise TraceError("writing several values through a mask is data-dependent",
                              hint="write one value, or use where()")
-        mask = index.reshape((*index.shape, *[1] * (self.ndim - index.ndim)))  # type: ignore[attr-defined]
-        value = value.reshape(()) if isinstance(value, Tensor) else value  # type: ignore[attr-defined]
+        mask = index.reshape((*index.shape, *[1] * (self.ndim - index.ndim)))
+        value = value.reshape(()) if isinstance(value, Tensor) else value
         assign(self, where(mask, convert(value, self.dtype), self))
         return
     if basic is None:
@@ -89,4 +88,4 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
         assign(self, wrap(fresh))
         return
     part = slice_read(self, basic)
-    part.copy_(value)  # type: ignore[attr-defined]
+    part.copy_(value)

@@ -81,7 +81,7 @@ def _converter(dtype: dtypes.DType) -> Any:
 
 def _new_like(make: Any) -> Any:
     def method(self: Tensor, *args: Any, dtype: Any = None, **kwargs: Any) -> Tensor:
-        return make(*args, dtype=dtype or self.dtype, **kwargs)  # type: ignore[no-any-return]
+        return make(*args, dtype=dtype or self.dtype, **kwargs)
 
     return method
 

@@ -6,7 +6,8 @@ node if a gradient is wanted. Everything else is promoted first, by PyTorch's ru
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from symgrad import dtypes
 from symgrad.dtypes import DType
@@ -27,7 +28,7 @@ def unary(prim: Primitive, floating: bool = False, bools: bool = True) -> Callab
         if not bools and input.dtype is dtypes.bool_:
             raise DTypeError(f"{prim.name}: bool tensors are not supported", hint="convert with .int()")
         if floating and not input.dtype.is_floating_point:
-            input = input.to(dtypes.get_default_dtype())  # type: ignore[attr-defined]
+            input = input.to(dtypes.get_default_dtype())
         return bind(prim, (input,), {})
 
     function.__name__ = function.__qualname__ = prim.name
@@ -69,12 +70,12 @@ def div(input: Any, other: Any) -> Any:
 
 def maximum(input: Tensor, other: Tensor) -> Tensor:
     """Larger of two, elementwise; nan if either is."""
-    return bind(ew.maximum, promote(input, other), {})  # type: ignore[no-any-return]
+    return bind(ew.maximum, promote(input, other), {})
 
 
 def minimum(input: Tensor, other: Tensor) -> Tensor:
     """Smaller of two, elementwise; nan if either is."""
-    return bind(ew.minimum, promote(input, other), {})  # type: ignore[no-any-return]
+    return bind(ew.minimum, promote(input, other), {})
 
 
 def square(input: Tensor) -> Tensor:
@@ -84,7 +85,7 @@ def square(input: Tensor) -> Tensor:
 
 def reciprocal(input: Tensor) -> Tensor:
     """1 / input."""
-    return 1.0 / input  # type: ignore[no-any-return]
+    return 1.0 / input
 
 
 def pow(input: Any, exponent: Any) -> Any:
@@ -123,8 +124,8 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
         out = input if min is None else maximum(input, min)
         return out if max is None else minimum(out, max)
     if not input.dtype.is_floating_point and any(isinstance(v, float) for v in (min, max)):
-        input = input.to(dtypes.get_default_dtype())  # type: ignore[attr-defined]
-    return bind(ew.clamp, (input,), {"min": min, "max": max})  # type: ignore[no-any-return]
+        input = input.to(dtypes.get_default_dtype())
+    return bind(ew.clamp, (input,), {"min": min, "max": max})
 
 
 def where(condition: Tensor, input: Any, other: Any) -> Tensor:
@@ -132,7 +133,7 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
     a, b = promote(input, other)
     if not isinstance(a, Tensor) and not isinstance(b, Tensor):
         a = full_scalar(a, result_type(input, other))
-    return bind(ew.where, (condition, a, b), {})  # type: ignore[no-any-return]
+    return bind(ew.where, (condition, a, b), {})
 
 
 def full_scalar(value: Any, dtype: DType) -> Tensor:

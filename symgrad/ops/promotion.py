@@ -14,7 +14,6 @@ from symgrad.tensor.dispatch import bind
 from symgrad.tensor.host import HostScalar
 
 
-
 def is_scalar(x: Any) -> bool:
     """Whether `x` is a Python (or NumPy, or host) number."""
     return isinstance(x, (bool, int, float, np.generic)) or type(x) is HostScalar
@@ -30,7 +29,9 @@ def promote(*xs: Any, floating: bool = False) -> tuple[Any, ...]:
 
 def result_type(*xs: Any) -> DType:
     """The dtype an operation on tensors and scalars computes in (PyTorch's `result_type`)."""
-    dimensioned, zero_dim, scalars = [], [], []
+    dimensioned: list[DType] = []
+    zero_dim: list[DType] = []
+    scalars: list[int] = []
     for x in xs:
         if isinstance(x, Tensor):
             (dimensioned if x.ndim else zero_dim).append(x.dtype)

@@ -8,7 +8,8 @@ equations with `pull_rules`; either may itself be recorded, which gives derivati
 from __future__ import annotations
 
 import heapq
-from typing import Any, Callable, Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from symgrad import dtypes
 from symgrad.errors import GradError
@@ -26,7 +27,7 @@ def fit(g: Tensor, shape: Any, dtype: Any) -> Tensor:
         return g
     if tuple(g.shape) != tuple(shape):
         g = sum_to(g, tuple(shape))
-    return g if g.dtype is dtype else g.to(dtype)  # type: ignore[attr-defined, no-any-return]
+    return g if g.dtype is dtype else g.to(dtype)
 
 
 def pull_rules(rules: Any, g: Any, values: dict[str, Any], params: Any) -> Iterable[tuple[int, Any]]:
@@ -36,8 +37,7 @@ def pull_rules(rules: Any, g: Any, values: dict[str, Any], params: Any) -> Itera
         if len(positions) == 1 and not isinstance(got, tuple):
             yield positions[0], got
         else:
-            for position, part in enumerate(got) if len(positions) == 1 else zip(positions, got):
-                yield position, part
+            yield from enumerate(got) if len(positions) == 1 else zip(positions, got)
 
 
 def backward(
@@ -75,11 +75,12 @@ def backward(
             arrived[edge] = before + g
 
     with state.set_grad_enabled(create_graph):
-        for root, g in zip(roots, grads):
-            send(_edge(root), g)
+        for root, given in zip(roots, grads):
+            send(_edge(root), given)
         multi: dict[Node, dict[int, Tensor]] = {}
         while queue:
             _, node = heapq.heappop(queue)
+            g: Any
             if isinstance(node, Port):
                 g = arrived.pop(node)
                 g = run_hooks(node.hooks, g)
@@ -92,7 +93,7 @@ def backward(
                 multi[parent][node.index] = g
                 continue
             if node in multi:
-                g: Any = multi.pop(node)
+                g = multi.pop(node)
             else:
                 g = run_hooks(node.hooks, arrived.pop(node))
                 if node in wanted_nodes:

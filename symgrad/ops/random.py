@@ -100,13 +100,13 @@ def draw(kind: str, shape: tuple[int, ...], dtype: DType, generator: Generator |
     """Numbers of one sampler (uniform in [0, 1), normal, randint low high), eager or recorded."""
     source = default_generator if generator is None else generator
     if dtype is dtypes.float16:
-        return convert(draw(kind, shape, dtypes.float32, source, **args), dtype)  # type: ignore[no-any-return]
+        return convert(draw(kind, shape, dtypes.float32, source, **args), dtype)
     count = 1
     for extent in shape:
         count = count * int(extent)
     if (active := state.capture()) is not None:
         counters = counters_for(count * words_per(kind, dtype.np))
-        return active.draw(  # type: ignore[no-any-return]
+        return active.draw(
             SAMPLERS[kind], source.stream, counters, dict(shape=shape, dtype=dtype, **args))
     if kind == "randint":
         data = source.stream.randint(count, args["low"], args["high"])
@@ -171,7 +171,7 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Gene
     for value in (mean, std):
         if isinstance(value, Tensor):
             shape = tuple((mean + std).shape)
-            return place(draw("normal", shape, value.dtype, generator) * std + mean, device, requires_grad)  # type: ignore[operator]
+            return place(draw("normal", shape, value.dtype, generator) * std + mean, device, requires_grad)
     if size is None:
         raise TypeError("normal() needs a size where mean and std are numbers")
     kind = floating(dtype, "normal")
@@ -180,7 +180,7 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Gene
 
 def scaled(x: Tensor, shift: Any, factor: Any) -> Tensor:
     """factor * x + shift."""
-    return x * factor + shift  # type: ignore[operator, no-any-return]
+    return x * factor + shift
 
 
 def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:

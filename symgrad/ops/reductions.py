@@ -13,7 +13,6 @@ from symgrad.ops.shapes import normalize_dim, reshape
 from symgrad.tensor.core import Tensor
 from symgrad.tensor.dispatch import bind, bind1, ndarray
 
-
 _ALL = [{"axis": tuple(range(ndim))} for ndim in range(65)]
 
 
@@ -40,11 +39,11 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     if dim is None and not keepdim and dtype is None:
         data = input._data
         if type(data) is ndarray and data.dtype.kind == "f":
-            return bind1(sum_p, input, _ALL[data.ndim])  # type: ignore[no-any-return]
+            return bind1(sum_p, input, _ALL[data.ndim])
     if dtype is not None:
-        input = input.to(dtypes.as_dtype(dtype))  # type: ignore[attr-defined]
+        input = input.to(dtypes.as_dtype(dtype))
     elif input.dtype.category < dtypes.FLOATING and input.dtype is not dtypes.int64:
-        input = input.to(dtypes.int64)  # type: ignore[attr-defined]
+        input = input.to(dtypes.int64)
     axes = axes_of(input, dim)
     return keep_dims(bind(sum_p, (input,), {"axis": axes}), input.shape, axes, keepdim)
 
@@ -54,16 +53,16 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     if dim is None and not keepdim and dtype is None:
         data = input._data
         if type(data) is ndarray and data.dtype.kind == "f":
-            return bind1(sum_p, input, _ALL[data.ndim]) / data.size  # type: ignore[no-any-return]
+            return bind1(sum_p, input, _ALL[data.ndim]) / data.size
     if dtype is not None:
-        input = input.to(dtypes.as_dtype(dtype))  # type: ignore[attr-defined]
+        input = input.to(dtypes.as_dtype(dtype))
     if not input.dtype.is_floating_point:
         raise DTypeError(f"mean(): could not infer output dtype. Input dtype must be either a floating "
                          f"point or complex dtype. Got: {input.dtype.name}")
     count = 1
     for axis in axes_of(input, dim):
         count = count * input.shape[axis]
-    return sum(input, dim, keepdim) / count  # type: ignore[no-any-return]
+    return sum(input, dim, keepdim) / count
 
 
 def amax(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:

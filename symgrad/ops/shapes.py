@@ -16,7 +16,6 @@ from symgrad.tensor.core import Tensor
 from symgrad.tensor.dispatch import bind
 from symgrad.tensor.views import bind_view
 
-
 _SWAP = {"dims": (1, 0)}
 
 
@@ -138,4 +137,4 @@ def slice_read(input: Tensor, index: tuple[Any, ...]) -> Tensor:
 
 def slice_write(input: Tensor, value: Tensor, index: tuple[Any, ...]) -> Tensor:
     """A copy of `input` whose part at `index` is `value`."""
-    return bind(slice_write_p, (input, value), {"index": index})  # type: ignore[no-any-return]
+    return bind(slice_write_p, (input, value), {"index": index})

@@ -7,7 +7,13 @@ from typing import Any
 from symgrad.ops import composites as _composites  # gives Tensor lerp_
 from symgrad.ops.functional import maximum
 from symgrad.optim.optimizer import (
-    Group, Optimizer, at_least, counted, factor, refuse_differentiable, step_count,
+    Group,
+    Optimizer,
+    at_least,
+    counted,
+    factor,
+    refuse_differentiable,
+    step_count,
 )  # fmt: skip
 
 

@@ -7,127 +7,16 @@ zeros that are a correct first step, so that the second step meets what the firs
 
 from __future__ import annotations
 
-import weakref
-from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
-from typing import Any, Callable, Iterable, Iterator
+from typing import Any
 
 from symgrad import dtypes
 from symgrad.nn.module import clear_grads
 from symgrad.ops.creation import zeros, zeros_like
+from symgrad.optim.groups import Group, Slots
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
-from symgrad.tensor.host import hyper
-
-
-class Group(dict[str, Any]):
-    """One parameter group; a change of it is seen by compiled programs."""
-
-    def __init__(self, values: dict[str, Any], owner: "Optimizer"):
-        super().__init__(values)
-        self._owner = weakref.ref(owner)
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        if (active := state.capture()) is not None:
-            active.refuse("changing an optimizer's parameter group")
-        if key not in self or _kind(self[key]) != _kind(value):
-            self._restructure()
-        super().__setitem__(key, value)
-        state.bump_epoch()
-
-    def __delitem__(self, key: str) -> None:
-        self._restructure()
-        super().__delitem__(key)
-
-    def update(self, *args: Any, **kwargs: Any) -> None:
-        """Set several keys."""
-        for key, value in dict(*args, **kwargs).items():
-            self[key] = value
-
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        """The value of `key`, set to `default` if absent."""
-        if key not in self:
-            self[key] = default
-        return self[key]
-
-    def pop(self, *args: Any) -> Any:
-        """Take a key out."""
-        self._restructure()
-        return super().pop(*args)
-
-    def _restructure(self) -> None:
-        if (owner := self._owner()) is not None:
-            owner.restructured()
-
-    def __reduce__(self) -> Any:
-        return dict, (dict(self),)
-
-    def number(self, key: str) -> Any:
-        """A hyper-parameter: a plain number, or in a trace a host scalar read anew at each call."""
-        return hyper(key, self, key)
-
-    def pair(self, key: str) -> tuple[Any, Any]:
-        """Both numbers of a pair such as betas, as `number` gives them."""
-        items = GroupItem(self, key)
-        return hyper(f"{key}_0", items, 0), hyper(f"{key}_1", items, 1)
-
-
-def _kind(value: Any) -> Any:
-    """What of a hyper-parameter a compiled program depends on: of floats, only that they are."""
-    if type(value) is tuple:
-        return tuple(map(_kind, value))
-    return float if type(value) is float else (type(value), value)
-
-
-class GroupItem:
-    """`group[key]` looked up at each reading, so that a replaced tuple is seen."""
-
-    __slots__ = ("group", "key")
-
-    def __init__(self, group: Group, key: str):
-        self.group = group
-        self.key = key
-
-    def __getitem__(self, place: int) -> Any:
-        return self.group[self.key][place]
-
-
-class Slots(defaultdict[Any, dict[str, Any]]):
-    """State by parameter; taking some of it away is seen by compiled programs."""
-
-    def __init__(self, owner: "Optimizer"):
-        super().__init__(dict)
-        self._owner = weakref.ref(owner)
-
-    def _restructure(self) -> None:
-        if (owner := self._owner()) is not None:
-            owner.restructured()
-
-    def __missing__(self, param: Any) -> dict[str, Any]:
-        slots: dict[str, Any] = {}
-        dict.__setitem__(self, param, slots)  # a first step adds state; nothing is taken away
-        return slots
-
-    def __setitem__(self, param: Any, slots: dict[str, Any]) -> None:
-        self._restructure()
-        super().__setitem__(param, slots)
-
-    def __delitem__(self, param: Any) -> None:
-        self._restructure()
-        super().__delitem__(param)
-
-    def clear(self) -> None:
-        """Forget all state."""
-        self._restructure()
-        super().clear()
-
-    def pop(self, *args: Any) -> Any:
-        """Take a parameter's state out."""
-        self._restructure()
-        return super().pop(*args)
-
-    def __reduce__(self) -> Any:
-        return dict, (dict(self),)
 
 
 class Optimizer:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from symgrad.ops import composites as _composites  # gives Tensor lerp_
-from symgrad.optim.optimizer import Group, Optimizer, at_least, counted, refuse_differentiable, step_count
+from symgrad.optim.optimizer import (
+    Group,
+    Optimizer,
+    at_least,
+    counted,
+    refuse_differentiable,
+    step_count,
+)
 
 
 class RMSprop(Optimizer):

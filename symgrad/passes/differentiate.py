@@ -7,7 +7,8 @@ ones the eager tape runs, called on symbols.
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from symgrad.ir.builder import Rewriter
 from symgrad.ir.graph import BACKWARD, Atom, Eqn, Graph, Value

@@ -12,10 +12,11 @@ from typing import Any
 from symgrad.ir.builder import Rewriter, rewrite
 from symgrad.ir.graph import Atom, Eqn, Graph, Literal, Value
 from symgrad.ir.primitive import Reduce, Scalar, View
+from symgrad.ir.types import broadcast_shapes
 from symgrad.ops import elementwise as ew
 from symgrad.ops import shape as sh
 from symgrad.ops.creation import full_p, iota
-from symgrad.ir.types import broadcast_shapes
+from symgrad.ops.functional import contiguous_p
 
 
 def fold(graph: Graph) -> Graph:
@@ -47,6 +48,8 @@ def _visit(eqn: Eqn, rewriter: Rewriter, splat: Any, makers: dict[Value, Eqn]) -
     if isinstance(lower, View):
         return _view(eqn, rewriter, splat, makers)
     if isinstance(lower, Reduce) and eqn.params["axis"] == ():
+        return eqn.inputs
+    if eqn.prim is contiguous_p and eqn.inputs[0].type.strides is None:
         return eqn.inputs
     if eqn.prim is ew.cast and eqn.inputs[0].type.dtype is eqn.params["dtype"]:
         return eqn.inputs

@@ -16,7 +16,19 @@ from symgrad.ir.extents import poly
 from symgrad.ir.graph import Atom, Eqn, Graph, Value
 from symgrad.ir.primitive import ArrayCall, Write
 from symgrad.ir.types import TensorType
-from symgrad.passes.schedule import CELL, INPUT, OUT, TEMP, Call, Copy, Home, Kernel, Nest, Schedule, Step
+from symgrad.passes.schedule import (
+    CELL,
+    INPUT,
+    OUT,
+    TEMP,
+    Call,
+    Copy,
+    Home,
+    Kernel,
+    Nest,
+    Schedule,
+    Step,
+)
 
 Place = tuple[int, int]  # step number, nest number (-1: prologue, epilogue or a call)
 Read = tuple[Place, bool]  # and whether it is at the reader's own index

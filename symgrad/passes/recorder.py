@@ -6,7 +6,8 @@ Gradient rules and the replacements of rewrite rules are written in public tenso
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from symgrad.errors import Loc, TraceError
 from symgrad.ir.builder import Rewriter

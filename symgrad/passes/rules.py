@@ -7,8 +7,9 @@ not occur. Adding one is a line here and its samples in `tests/passes/test_rules
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 from symgrad.ops.functional import where
 
@@ -27,7 +28,7 @@ def _power(n: int) -> Rule:
     """x**n by the multiplications the primitive itself does (so equal bits, and shareable)."""
 
     def multiplied(x: Any) -> Any:
-        return 1 / chain(x, -n) if n < 0 else chain(x, n)
+        return 1 / chain(x, abs(n)) if n < 0 else chain(x, n)
 
     return Rule(f"pow_{'m' if n < 0 else ''}{abs(n)}", lambda x: x**n, multiplied)
 
@@ -53,5 +54,6 @@ RULES: tuple[Rule, ...] = (
     Rule("add_zero", lambda x: x + 0, lambda x: x, exact=False),  # -0.0 + 0 is 0.0
     Rule("neg_sub", lambda x, y: -(x - y), lambda x, y: y - x, exact=False),  # sign of zero
     Rule("double_mul", lambda x: x + x, lambda x: x * 2),
+    Rule("transpose_product", lambda m, k: (m @ k).mT, lambda m, k: k.mT @ m.mT, exact=False),
     *(_power(n) for n in (*range(1, 17), *range(-16, 0))),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from symgrad.dtypes import bool_, float32
@@ -33,13 +33,18 @@ class Pattern:
     root: Eqn
 
 
-@lru_cache(maxsize=None)
+_MATRIX = TensorType((2, 2), float32)
+_KINDS = {"c": TensorType((2,), bool_), "m": _MATRIX, "k": _MATRIX}
+"""What a rule's operands stand for in its pattern: a condition, matrices, else anything."""
+
+
+@cache
 def patterns(rules: tuple[Rule, ...]) -> dict[str, list[Pattern]]:
     """Traced patterns by the name of their root primitive."""
     found: dict[str, list[Pattern]] = {}
     for rule in rules:
         names = rule.pattern.__code__.co_varnames[: rule.pattern.__code__.co_argcount]
-        operands = tuple(Value(TensorType((2,), bool_ if n == "c" else float32), n) for n in names)
+        operands = tuple(Value(_KINDS.get(n, TensorType((2,), float32)), n) for n in names)
         rewriter = Rewriter()
         with Recorder(rewriter), state.no_grad():
             rule.pattern(*(wrap(v) for v in operands))

@@ -12,7 +12,13 @@ from typing import Any
 import numpy as np
 
 from symgrad.runtime.philox import (
-    MASK64, counters_for, normal_from, philox_words, randint_from, uniform_from, words_per,
+    MASK64,
+    counters_for,
+    normal_from,
+    philox_words,
+    randint_from,
+    uniform_from,
+    words_per,
 )  # fmt: skip
 
 

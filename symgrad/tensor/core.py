@@ -7,7 +7,8 @@ views and `detach` share it and, with it, the date of the last in-place change.
 
 from __future__ import annotations
 
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from symgrad.errors import ConcretizationError, GradError, LeakedSymbolError
 from symgrad.ir.graph import Value
 from symgrad.ir.types import TensorType, contiguous_strides
 from symgrad.tensor import state
+from symgrad.tensor.attached import Attached
 
 
 class Size(tuple[int, ...]):
@@ -44,7 +46,7 @@ class ViewOf:
         self.version = version
 
 
-class Tensor:
+class Tensor(Attached):
     """An n-dimensional array that autograd can follow.
 
     `_data` array or Value; `_rg` requires_grad; `_node` the tape node that made it (None: a leaf);
@@ -181,7 +183,7 @@ class Tensor:
     @property
     def grad(self) -> "Tensor | None":
         if (active := state.capture()) is not None:
-            return active.read_grad(self)  # type: ignore[no-any-return]
+            return active.read_grad(self)
         grad = self._grad
         if grad is not None and not isinstance(grad, Tensor):
             grad = self._grad = grad.materialize()
@@ -204,7 +206,7 @@ class Tensor:
     @property
     def data(self) -> "Tensor":
         """The same memory outside the graph."""
-        return self.detach()  # type: ignore[attr-defined, no-any-return]
+        return self.detach()
 
     @data.setter
     def data(self, value: "Tensor") -> None:
@@ -296,7 +298,7 @@ class Tensor:
     def __iter__(self) -> Iterator["Tensor"]:
         if self.ndim == 0:
             raise TypeError("iteration over a 0-d tensor")
-        return (self[i] for i in range(len(self)))  # type: ignore[index]
+        return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
         from symgrad.tensor.printing import tensor_repr
@@ -311,7 +313,7 @@ class Tensor:
         copy._rg = self._rg
         if self.grad is not None:
             copy._grad = self.grad.__deepcopy__(memo)
-        copy.__dict__.update(self.__dict__)
+        copy.__dict__.update({k: v for k, v in self.__dict__.items() if k != "_views"})
         return copy
 
     def __reduce_ex__(self, protocol: Any) -> Any:

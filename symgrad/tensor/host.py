@@ -10,7 +10,8 @@ C code would read the value behind our back.
 from __future__ import annotations
 
 import operator
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from symgrad.tensor import state
 
@@ -24,7 +25,7 @@ class HostScalar:
         self.value = value
         self.expr = expr
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> type:  # isinstance(lr, float) holds, as it would eagerly
         return type(self.value)
 
@@ -54,7 +55,7 @@ class HostScalar:
         return format(self._pin(), spec)
 
     def __bool__(self) -> bool:
-        return self != 0
+        return self != 0  # type: ignore[comparison-overlap]
 
     def __neg__(self) -> "HostScalar":
         return HostScalar(-self.value, f"(-{self.expr})")

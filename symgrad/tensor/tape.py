@@ -7,7 +7,8 @@ once per primitive and per pattern of needs, says which rules run and what they 
 from __future__ import annotations
 
 import weakref
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from symgrad.errors import GradError, VersionError
 from symgrad.ir.primitive import Primitive
@@ -79,7 +80,7 @@ class Port(Node):
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The node's inputs."""
-        return self.edges[0].next_functions  # type: ignore[no-any-return]
+        return self.edges[0].next_functions
 
 
 class AccumulateGrad:

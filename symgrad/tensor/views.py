@@ -8,7 +8,9 @@ the same rules run on Values, so no pass ever sees mutation.
 
 from __future__ import annotations
 
-from typing import Any, Callable
+import weakref
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +41,25 @@ def bind_view(prim: Primitive, x: Tensor, params: dict[str, Any]) -> Tensor:
             out._view = ViewOf(x._view.base, (*x._view.steps, (prim, params)), owner._version)
         else:
             out._view = ViewOf(x, ((prim, params),), owner._version)
+        if not out._rg and out.dtype.is_floating_point:
+            _remember(out._view.base, out)
     return out
+
+
+def _remember(base: Tensor, view: Tensor) -> None:
+    """Note (weakly) a view that must require grad as soon as its base comes to."""
+    views = base.__dict__.setdefault("_views", [])
+    if len(views) >= 64 and len(views) & (len(views) - 1) == 0:
+        views[:] = [ref for ref in views if ref() is not None]
+    views.append(weakref.ref(view))
+
+
+def _follow(base: Tensor) -> None:
+    """Make the views of a base that has come to require grad do so too."""
+    for ref in base.__dict__.pop("_views", ()) if base._rg else ():
+        view = ref()
+        if view is not None:
+            view._rg = True
 
 
 def shares_memory(out: Tensor, x: Tensor) -> bool:
@@ -116,12 +136,14 @@ def rebase(target: Tensor, value: Tensor) -> None:
     view = target._view
     if view is None:
         target._rg, target._node = value._rg, value._node
+        _follow(target)
         return
     base = view.base
     before = wrap(base._data)
     before._rg, before._node = base._rg, fresh_node(base)
     after = write_chain(before, value, view.steps)
     base._rg, base._node = after._rg, after._node
+    _follow(base)
     view.version = -1
     fresh_node(target)
     target._rg = base._rg

@@ -8,7 +8,8 @@ they are met, so the same history always gives the same text.
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from symgrad.ir.graph import Graph
 from symgrad.ops.function import custom

@@ -9,22 +9,40 @@ as in the IR text; a fused kernel is a rounded box.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from symgrad.ir.graph import BACKWARD, FORWARD, UPDATE, Atom, Eqn, Graph, Literal, Value
 from symgrad.ir.text import Namer, print_param
 from symgrad.viz.origins import origins
 from symgrad.viz.render import drawing
 from symgrad.viz.style import (
-    EDGE, GRAPH, KERNEL, KINDS, LINE, NODE, PHASES, cut, kernel_box, legend, phase_box, rows,
-    size_text, stroke, swatch, type_text,
+    EDGE,
+    GRAPH,
+    KERNEL,
+    KINDS,
+    LINE,
+    NODE,
+    PHASES,
+    cut,
+    kernel_box,
+    legend,
+    phase_box,
+    rows,
+    size_text,
+    stroke,
+    swatch,
+    type_text,
 )  # fmt: skip
 
 if TYPE_CHECKING:
     import graphviz  # type: ignore[import-untyped, unused-ignore]
 
 Kernels = Sequence[tuple[str, Sequence[Eqn]]]
+
+_REACH = 16
+"""Equations after which an input gets another node: edges stay short, layout time near-linear."""
 
 
 def draw_graph(graph: Graph, kernels: Kernels | None = None) -> "graphviz.Digraph":
@@ -49,7 +67,8 @@ class _Picture:
             for eqn in eqns:
                 if eqn not in self.number:
                     raise ValueError(
-                        f"draw_graph: kernel {name!r} has an equation that is not in the graph")
+                        f"draw_graph: kernel {name!r} has an equation that is not in the graph"
+                    )
                 self.kernel_of.setdefault(eqn, number)
         self.kernels: list[tuple[str, list[Eqn]]] = [(name, []) for name, _ in kernels]
         for eqn in graph.eqns:
@@ -60,6 +79,7 @@ class _Picture:
         self.edges: list[tuple[str, str, dict[str, str]]] = []
         self.residuals: dict[Value, None] = {}
         self.others: dict[str, tuple[str, str]] = {}
+        self.copies: dict[str, tuple[int, int]] = {}
         self.drawn: set[str] = set()
 
     def draw(self) -> "graphviz.Digraph":
@@ -116,6 +136,11 @@ class _Picture:
     def stand(self, kind: str, name: str, type: str, eqn: Eqn) -> str:
         """The node of what `eqn` reads from outside its phase, or from outside its kernel."""
         node = f"{kind}_{name}_{eqn.phase}_{self.kernel_of.get(eqn, '')}".rstrip("_")
+        copy, first = self.copies.get(node, (0, self.number[eqn]))
+        if self.number[eqn] - first > _REACH:
+            copy, first = copy + 1, self.number[eqn]
+        self.copies[node] = copy, first
+        node = f"{node}_copy{copy}" if copy else node
         if node not in self.others:
             self.others[node] = (kind, rows(f"<b>{escape(name)}</b>", type))
             self.nodes[eqn.phase].append(node)

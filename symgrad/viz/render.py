@@ -78,7 +78,8 @@ def _by_library(source: str, format: str, engine: str) -> bytes:
 def _ask(command: list[str], source: str, **options: Any) -> bytes:
     """What `command` answers to the DOT text; its complaint, on one line, as a ValueError."""
     done: subprocess.CompletedProcess[bytes] = subprocess.run(
-        command, input=source.encode("utf-8"), capture_output=True, check=False, **options)
+        command, input=source.encode("utf-8"), capture_output=True, check=False, **options
+    )
     if done.returncode or not done.stdout:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         complaint = next((line for line in said if line.startswith("Error")), said[-1] if said else

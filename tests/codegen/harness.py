@@ -13,7 +13,7 @@ import numpy as np
 
 from symgrad.codegen import Module, emit
 from symgrad.ir import Builder, Dim, Graph, TensorType, Value, parse
-from symgrad.ir.interpret import interpret
+from symgrad.ir.interpret import host_expressions, interpret
 from symgrad.ops import PRIMITIVES
 from symgrad.passes.fuse import fuse
 from symgrad.passes.plan_memory import plan_memory
@@ -41,6 +41,9 @@ def load(source: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
+    if hasattr(module, "RUN_SIGNATURE"):
+        module.run.compile(module.RUN_SIGNATURE)
+        module.run.disable_compile()
     return module
 
 
@@ -134,8 +137,10 @@ def compare(graph: Graph, backend: str, *, seed=0, hosts=None, inputs=None, pack
     rng = np.random.default_rng(seed)
     inputs = inputs if inputs is not None else [sample(v.type, rng) for v in graph.inputs]
     cells = [sample(v.type, rng) for v in graph.cells]
+    scope = {**{n: inputs_extent(graph, inputs, n) for n in extent_names(graph)}, **(hosts or {})}
+    values = {literal.expr: eval(literal.expr, {}, scope) for literal in host_expressions(graph)}
     with np.errstate(all="ignore"):
-        outputs, news = interpret(graph, inputs, cells, hosts)
+        outputs, news = interpret(graph, inputs, cells, values)
     module = emitted(graph, backend, packs=packs)
     if show:
         print(module.source)

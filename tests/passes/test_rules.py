@@ -27,6 +27,8 @@ def samples(graph: Graph, rng: np.random.Generator) -> list[np.ndarray]:
     """All combinations of special numbers, then ordinary ones."""
     columns = list(zip(*itertools.product(SPECIAL, repeat=len(graph.inputs))))
     made = [np.concatenate([c, rng.standard_normal(100)]).astype(np.float32) for c in columns]
+    if any(v.type.ndim == 2 for v in graph.inputs):
+        return [rng.standard_normal((2, 2)).astype(np.float32) for _ in graph.inputs]
     return [m > 0 if v.type.dtype is bool_ else m for v, m in zip(graph.inputs, made)]
 
 

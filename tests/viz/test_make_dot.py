@@ -1,4 +1,4 @@
-"""make_dot against torchviz's contract: which nodes, which colours, which edges; and its rendering."""
+"""make_dot against torchviz's contract: nodes, colours, edges; and how pictures are rendered."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ EDGE = re.compile(r"^\t(n\d+) -> (n\d+)(?: \[(.*)\])?$", re.M)
 
 def picture(dot: Any) -> tuple[dict[str, str], set[tuple[str, str, str]]]:
     """Colours by label, and edges between labels with their attributes; '' is grey."""
-    nodes = {name: (quoted or plain, color) for name, quoted, plain, color in NODE.findall(dot.source)}
+    found = NODE.findall(dot.source)
+    nodes = {name: (quoted or plain, color) for name, quoted, plain, color in found}
     colors = {label: color for label, color in nodes.values()}
     edges = {(nodes[a][0], nodes[b][0], how) for a, b, how in EDGE.findall(dot.source)}
     return colors, edges
@@ -49,8 +50,8 @@ def test_chain_has_torchviz_nodes_and_edges() -> None:
 
 def test_look_of_nodes() -> None:
     source = make_dot(leaf(2) * 2).source
-    assert "node [align=left fontname=monospace fontsize=10 height=0.2 ranksep=0.1 shape=box" in source
-    assert "style=filled" in source and "graph [size=" in source
+    look = "align=left fontname=monospace fontsize=10 height=0.2 ranksep=0.1 shape=box style=filled"
+    assert f"node [{look}]" in source and "graph [size=" in source
 
 
 def test_size_grows_with_content_from_twelve_inches() -> None:
@@ -166,8 +167,8 @@ def test_function_keeps_its_name_and_always_shows_what_it_saved() -> None:
 
 def test_attributes_are_a_table_cut_at_max_attr_chars() -> None:
     x = leaf(2, 3)
-    lines = next(label for label in picture(make_dot(x.sum(), show_attrs=True))[0] if "Sum" in label)
-    head, rule, *rows = lines.split("\n")
+    colors, _ = picture(make_dot(x.sum(), show_attrs=True))
+    head, rule, *rows = next(label for label in colors if "Sum" in label).split("\n")
     assert head == "SumBackward0" and set(rule) == {"-"} and len(rule) >= len(head)
     assert "axis   : (0, 1)" in rows and "x_shape: (2, 3)" in rows
     short = make_dot(x.sum(), show_attrs=True, max_attr_chars=5).source
@@ -179,7 +180,7 @@ def test_params_as_pairs_and_wrong_ones() -> None:
     x = leaf(2)
     assert make_dot(x * 2, [("x", x)]).source == make_dot(x * 2, {"x": x}).source
     with pytest.raises(AssertionError, match="'x' is a float"):
-        make_dot(x * 2, {"x": 1.0})  # type: ignore[dict-item]
+        make_dot(x * 2, {"x": 1.0})  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="params"):
         make_dot(x * 2, [x])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="cannot draw a float"):

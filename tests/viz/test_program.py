@@ -1,4 +1,4 @@
-"""Pictures of graphs: what is drawn, in which cluster, which way edges run, and kernels around it."""
+"""Pictures of graphs: what is drawn, in which cluster, which way edges run; kernels around it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from symgrad.errors import GraphvizMissingError
-from symgrad.ir.graph import Eqn, Graph
 from symgrad.ir import parse
+from symgrad.ir.graph import Eqn, Graph
 from symgrad.ops import PRIMITIVES
 from symgrad.viz import draw_graph, make_dot, to_svg
 from symgrad.viz.origins import origins
@@ -81,8 +81,9 @@ def test_names_are_those_of_the_text(joint: Graph) -> None:
 
 def test_phases_are_clusters_with_their_own_sources(joint: Graph) -> None:
     inside = clusters(draw_graph(joint).source)
-    assert inside["cluster_forward"] == {"e0", "e1", "e2", "e3", "e4", "output_0", "input_x_forward",
-                                         "input_y_forward", "cell_a_forward", "cell_b_forward"}  # fmt: skip
+    assert inside["cluster_forward"] == {
+        "e0", "e1", "e2", "e3", "e4", "output_0", "input_x_forward", "input_y_forward",
+        "cell_a_forward", "cell_b_forward"}  # fmt: skip
     assert inside["cluster_backward"] == {"e5", "e6", "e7", "e8", "input_x_backward"}
     assert inside["cluster_update"] == {
         "e9", "e10", "e11", "e12", "effect_1", "effect_2", "host_lr_update", "cell_a_update",
@@ -95,6 +96,16 @@ def test_backward_runs_up_beside_forward(joint: Graph) -> None:
     assert drawn["e6", "e5"] == "dir=back"  # backward: the arrow still points from g to da
     assert drawn["e8", "e7"] == "dir=back"
     assert drawn["e9", "e10"] == ""
+
+
+def test_an_input_read_far_away_gets_another_node() -> None:
+    """One node with edges over the whole height would be unreadable, and slow to lay out."""
+    lines = [f"    h{i + 1} = mul(h{i}, w)\n" for i in range(40)]
+    text = f"def f(h0: f32[2], w: f32[2]):\n{''.join(lines)}    return h40\n"
+    source = draw_graph(parse(text, PRIMITIVES)).source
+    drawn = edges(source)
+    assert ("input_w_forward", "e16") in drawn and ("input_w_forward_copy1", "e17") in drawn
+    assert len(re.findall(r"^\t+input_w_forward\w* \[label", source, re.M)) == 3
 
 
 def test_residuals_and_origins(joint: Graph) -> None:
@@ -136,8 +147,10 @@ def test_key_has_only_what_is_drawn(joint: Graph) -> None:
 
 
 def test_kernels_of_one_phase_stand_inside_it(joint: Graph) -> None:
-    inside = clusters(draw_graph(joint, [("fwd", joint.eqns[:5]), ("upd", joint.eqns[9:])]).source)
-    assert {"e0", "e4", "cell_a_forward_0"} <= inside["cluster_kernel0"] <= inside["cluster_forward"]
+    kernels = [("fwd", joint.eqns[:5]), ("upd", joint.eqns[9:])]
+    inside = clusters(draw_graph(joint, kernels).source)
+    assert {"e0", "e4", "cell_a_forward_0"} <= inside["cluster_kernel0"]
+    assert inside["cluster_kernel0"] <= inside["cluster_forward"]
     assert inside["cluster_kernel1"] <= inside["cluster_update"]
     assert "e5" in inside["cluster_backward"]
 

@@ -41,6 +41,10 @@ print(imported - begin, time.perf_counter() - ready, loss)
 """
 
 
+class FailedError(RuntimeError):
+    """A process that did not get to the end of its step; the message is its last line."""
+
+
 def child(row: str, name: str, caches: Path) -> tuple[float, float]:
     """Seconds for the import, and for making the step and running it once, in a new process."""
     home = Path(__file__).resolve().parent.parent
@@ -55,7 +59,7 @@ def child(row: str, name: str, caches: Path) -> tuple[float, float]:
     done = subprocess.run([sys.executable, "-c", CHILD, row, name], capture_output=True, text=True,
                           check=False, env=surroundings)  # fmt: skip
     if done.returncode:
-        sys.exit(f"{name}: {done.stderr}")
+        raise FailedError(f"{name} left out: {done.stderr.strip().splitlines()[-1]}")
     imported, made, _ = map(float, done.stdout.split()[-3:])
     return imported, made
 
@@ -69,18 +73,25 @@ def main() -> int:
     wanted = [name for name in args.peers.split(",") if name]
     names = ["symgrad numba", "symgrad numpy", *(peers.available(wanted) if wanted else ())]
     samples: dict[str, list[list[float]]] = {name: [[], [], []] for name in names}
-    for _ in range(args.repeat):
-        for name in names:
-            with tempfile.TemporaryDirectory(prefix="symgrad-compile-time-") as folder:
+    failures: dict[str, str] = {}
+    for name in names * args.repeat:
+        with tempfile.TemporaryDirectory(prefix="symgrad-compile-time-") as folder:
+            try:
                 imported, cold = child(args.row, name, Path(folder))
                 _, warm = child(args.row, name, Path(folder))
-            for found, seconds in zip(samples[name], (imported, cold, warm)):
-                found.append(seconds)
-    rows = [(name, *(table.duration(statistics.median(found)) for found in samples[name])) for name in names]
+            except FailedError as error:
+                failures[name] = str(error)
+                continue
+        for found, seconds in zip(samples[name], (imported, cold, warm)):
+            found.append(seconds)
+    rows = [(name, *(table.duration(statistics.median(found)) for found in samples[name]))
+            for name in names if name not in failures]  # fmt: skip
     table.show(f"Until the first step is done: {args.row}",
                ("", "import", "first step, cold", "first step, warm"), rows,
                note=f"Medians of {args.repeat} processes each, after numpy is imported; warm: caches filled "
                     "by one process before.")  # fmt: skip
+    for line in failures.values():
+        print(line)
     return 0
 
 

@@ -19,8 +19,17 @@ from typing import Any
 import hand_written
 
 from symgrad.bench import (
-    PROBLEMS, Contender, DisagreementError, Problem, Timing, agree, interleave, peers, problem, table,
-)  # fmt: skip
+    PROBLEMS,
+    Contender,
+    DisagreementError,
+    Problem,
+    Timing,
+    agree,
+    interleave,
+    peers,
+    problem,
+    table,
+)
 from symgrad.errors import SymgradError
 
 ROWS = ("polynomial", "legendre", "polynomial-large", "two-layer-small", "two-layer")
@@ -85,7 +94,8 @@ def show(results: list[Any], names: list[str], notes: list[str], args: argparse.
         cells = [table.digits(picked[name] / scale) if name in picked else "–" for name in shown]
         rows.append((result["row"], unit, *cells, table.ratio(result["to_fastest_peer"]),
                      table.ratio(result["to_c"])))  # fmt: skip
-    note = "/peer: symgrad's time over the fastest of NumPy and the libraries'; /C: over C's, or over its BLAS calls alone."
+    note = ("/peer: symgrad's time over the fastest of NumPy and the libraries; /C: over C, where there is "
+            "a BLAS column over the BLAS calls alone.")  # fmt: skip
     table.show(f"One training step ({args.by} of {args.repeat} turns, {platform.machine()}, float32)",
                columns, rows, best="symgrad", note=note)  # fmt: skip
     for line in notes:

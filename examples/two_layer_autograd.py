@@ -39,7 +39,7 @@ def main(steps=500, sizes=SIZES["large"], learning_rate=1e-6, arrays=None):
     x, y, w1, w2 = [torch.randn(*s) for s in shapes] if arrays is None else map(torch.tensor, arrays)
     eager = train(step, x, y, (w1, w2), steps, learning_rate)
     compiled = train(torch.compile(step), x, y, (w1, w2), steps, learning_rate)
-    assert all(math.isclose(p, q, rel_tol=1e-2) for p, q in zip(eager, compiled))
+    assert all(math.isclose(p, q, rel_tol=1e-3, abs_tol=1e-2) for p, q in zip(eager, compiled))
     return eager
 
 

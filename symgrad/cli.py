@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,24 +87,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def told(error: SymgradError) -> str:
-    """An error in full, its place only where that is the user's code and not the interpreter's."""
+    """An error in full, its place only where that is in a file of the user's."""
     lines = [f"{type(error).__name__}: {error.message}"]
-    if error.loc is not None and not error.loc.file.startswith((sys.prefix, sys.base_prefix)):
+    if error.loc is not None and is_users(error.loc.file):
         lines.append(f"  at {error.loc.file}:{error.loc.line} in {error.loc.function}")
     if error.hint:
         lines.append(f"  hint: {error.hint}")
     return "\n".join(lines)
 
 
+def is_users(file: str) -> bool:
+    """Whether a file is neither this package's nor part of the Python installation."""
+    return not file.startswith((os.path.dirname(__file__), sys.prefix, sys.base_prefix, "<"))
+
+
 def is_ours(error: Exception) -> bool:
-    """Whether an error was raised by this package and not by the user's file or function."""
+    """Whether an error was raised without any code of the user's being run."""
     trace = error.__traceback__
-    files = []
     while trace is not None:
-        files.append(trace.tb_frame.f_code.co_filename)
+        if is_users(trace.tb_frame.f_code.co_filename):
+            return False
         trace = trace.tb_next
-    package = str(Path(__file__).parent)
-    return all(file.startswith(package) or not file.endswith(".py") for file in files)
+    return True
 
 
 def run(args: argparse.Namespace) -> int:

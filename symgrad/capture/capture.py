@@ -15,13 +15,18 @@ from symgrad.errors import Loc, SideEffectError, TraceError, VersionError, user_
 from symgrad.ir.builder import Builder
 from symgrad.ir.graph import BACKWARD, FORWARD, UPDATE, Atom, Eqn, Literal, Value
 from symgrad.ir.primitive import Primitive
+from symgrad.ir.types import TensorType
 from symgrad.ops.elementwise import stop_gradient
+from symgrad.ops.function import KeepHistory, custom
+from symgrad.ops.functional import contiguous_p
 from symgrad.ops.gradients import gradients as gradients_p
+from symgrad.ops.pullback import run_hooks
+from symgrad.ops.shape import permute as permute_p
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, array_type, concretization, leaked, wrap
 from symgrad.tensor.host import HostScalar
 from symgrad.tensor.tape import plan_for
-from symgrad.tensor.views import replay, write_chain
+from symgrad.tensor.views import detached, replay, write_chain
 
 
 class SymbolicNode:
@@ -55,6 +60,7 @@ class Capture:
         self.stopped: dict[Value, Value] = {}
         self.view_values: dict[int, tuple[int, Value, Tensor]] = {}
         self.hooks: dict[Value, dict[int, Any]] = {}
+        self.leaf_hooks: dict[int, tuple[Tensor, tuple[Any, ...]]] = {}
         self.retained: list[Tensor] = []
         self.saves: dict[Value, tuple[int, list[Tensor]]] = {}
         self.holding: set[Value] = set()
@@ -78,8 +84,11 @@ class Capture:
     def value_of(self, tensor: Tensor) -> Value:
         """What stands for `tensor` now; a concrete tensor is lifted to a cell."""
         value = self._memory_value(tensor)
-        if tensor._rg and tensor._view is None and type(tensor._data) is not Value:
-            return self._leaf_value(tensor, value)
+        if tensor._rg and tensor._view is None:
+            if type(tensor._data) is not Value:
+                return self._leaf_value(tensor, value)
+            if tensor._base is not None:
+                return self._own_history(tensor, value)
         return value
 
     def _memory_value(self, tensor: Tensor) -> Value:
@@ -113,6 +122,20 @@ class Capture:
             value = own
         self.connected.add(value)
         return value
+
+    def _own_history(self, tensor: Tensor, value: Value) -> Value:
+        """The value of shared memory for a symbol that became a leaf: its own until the memory changes."""
+        if tensor._modified != self._version(tensor):
+            self._begin_leaf(tensor, value)
+        own: Value = tensor._data
+        return own
+
+    def _begin_leaf(self, tensor: Tensor, value: Value) -> None:
+        tensor._data = own = self._fresh(value)
+        self.leaf_of[own] = tensor
+        self.connected.add(own)
+        if tensor._base is not None:
+            tensor._modified = self._version(tensor)
 
     def _version(self, base: Tensor) -> int:
         owner = base.owner
@@ -232,9 +255,10 @@ class Capture:
 
     # -- in-place changes ---------------------------------------------------------------------
 
-    def assign(self, target: Tensor, value: Tensor) -> None:
+    def assign(self, target: Tensor, value: Tensor, *, recorded: bool = True) -> None:
         """`target` holds `value` from here on; a write through a view becomes a write of its base."""
         view = target._view
+        recorded = recorded and state.is_grad_enabled()
         if view is not None:
             base = view.base
             new_base = write_chain(base, value, view.steps)
@@ -245,31 +269,50 @@ class Capture:
         owner = target._base
         known = id(target) in self.arguments
         if owner is not None and not known and (type(target._data) is Value or same_memory(target, owner)):
-            self.assign(owner, value)
+            if value._rg and recorded:
+                raise TraceError("a detached tensor is given a value that requires grad, in place",
+                                 hint="clone() it first")  # fmt: skip
+            self.assign(owner, value, recorded=False)
             if target._rg:  # a leaf on shared memory: what it now holds is a leaf's content again
                 self.value_of(target)
             return
         new = self.value_of(value)
         if type(target._data) is Value:
+            new = self._laid_out(new, target._data.type)
+            if recorded:
+                target._rg, target._node = value._rg, value._node
+            elif target._rg:
+                (new,) = self.emit(custom, (new, target._data), dict(outs=1, call=KeepHistory(), ins=1))
             target._data = new
             target._version += 1
             target._modified = state.tick()
-            if state.is_grad_enabled():
-                target._rg, target._node = value._rg, value._node
             return
-        if value._rg and state.is_grad_enabled():
+        if value._rg and recorded:
             self.refuse("a tensor from outside was given a value that requires grad, in place")
         cell = self.cell(target)
         if new in self.connected and not target._rg and not value._rg:
             new = self._stop(new) if state.is_grad_enabled() else new
         if new is cell.entry or target._rg:
             new = self._fresh(new)
-        cell.now = new
+        cell.now = new = self._laid_out(new, cell.entry.type)
         cell.version += 1
         cell.modified = state.tick()
         if target._rg:
             self.connected.add(new)
             self.leaf_of[new] = target
+
+    def _laid_out(self, value: Value, like: TensorType) -> Value:
+        """`value` with the dense strides nearest to `like`'s: a change in place leaves a layout as it was."""
+        if value.type.strides == like.strides:
+            return value
+        dims = tuple(range(like.ndim))
+        order = dims if like.strides is None else tuple(sorted(dims, key=lambda d: -like.strides[d]))
+        if order == dims:
+            return self.emit(contiguous_p, (value,), {})[0]  # type: ignore[no-any-return]
+        (value,) = self.emit(permute_p, (value,), {"dims": order})
+        (value,) = self.emit(contiguous_p, (value,), {})
+        (value,) = self.emit(permute_p, (value,), {"dims": tuple(sorted(dims, key=order.__getitem__))})
+        return value
 
     def _fresh(self, value: Value) -> Value:
         """A Value of its own for a leaf's new content, so that no path leads back through it."""
@@ -358,6 +401,11 @@ class Capture:
                 tensor = wanted[value]
                 out.hint = "g"
                 found[tensor] = found[tensor] + g if tensor in found else g
+        with state.set_grad_enabled(create_graph):
+            for tensor in found:
+                if tensor._node is None:
+                    self.leaf_hooks[id(tensor)] = (tensor, hooks_on(tensor))
+                    found[tensor] = run_hooks(tensor._hooks, found[tensor])
         return found
 
     def _reach(self, roots: list[Value]) -> tuple[set[Value], set[Eqn]]:
@@ -367,7 +415,10 @@ class Capture:
         for eqn in reversed(self.builder.eqns):
             if not reached.intersection(eqn.outputs) or eqn.prim is stop_gradient:
                 continue
-            if eqn.prim is gradients_p or eqn.prim.variadic:
+            if eqn.prim is custom:
+                outs = eqn.params["outs"]
+                positions = set(range(outs, outs + eqn.params["ins"]))
+            elif eqn.prim.variadic:
                 positions = set(range(len(eqn.inputs)))
             else:
                 positions = {p for ps, _, _ in eqn.prim.rules for p in ps}
@@ -400,9 +451,10 @@ class Capture:
 
     def detach(self, tensor: Tensor) -> Tensor:
         """The same value outside the graph."""
-        from symgrad.tensor.views import detached
-
-        return detached(tensor)
+        out = detached(tensor)
+        if type(out._data) is not Value:
+            out._data = self._memory_value(tensor)
+        return out
 
     def hooks_of(self, tensor: Tensor) -> dict[int, Any]:
         """The hooks of a symbol's gradient."""
@@ -427,6 +479,11 @@ class Capture:
         """`requires_grad` is about to change."""
         if type(tensor._data) is not Value:
             self.refuse("requires_grad of a tensor from outside is changed")
+        if tensor._rg:
+            return
+        if tensor._view is not None:
+            raise TraceError("requires_grad of a view is set while tracing", hint="clone() it first")
+        self._begin_leaf(tensor, self._memory_value(tensor))
 
     def note_member(self, module: Any, name: str, value: Any) -> None:
         """A module's parameter, buffer or submodule was read: a guard."""
@@ -480,6 +537,11 @@ def signed(number: int) -> int:
     """A 64-bit pattern as int64."""
     number &= 0xFFFFFFFFFFFFFFFF
     return number - (1 << 64) if number >> 63 else number
+
+
+def hooks_on(tensor: Tensor) -> tuple[Any, ...]:
+    """The hooks registered on a leaf."""
+    return tuple(tensor._hooks.values()) if tensor._hooks else ()
 
 
 def t_is_retained(tensor: Tensor, retained: list[Tensor]) -> bool:

@@ -57,6 +57,7 @@ class Traced:
     grad_reads: list[GradSlot] = field(default_factory=list)
     differentiable: tuple[int, ...] = ()
     pinned: tuple[tuple[int, Tensor], ...] = ()
+    leaf_hooks: tuple[tuple[Tensor, tuple[Any, ...]], ...] = ()
     lift: Any = None
 
 
@@ -208,6 +209,8 @@ def _finish(
         tuple(i for i, o in enumerate(outputs) if o.requires_grad and not o.freed),
     )  # fmt: skip
 
+    traced.leaf_hooks = tuple(
+        pair for pair in capture.leaf_hooks.values() if id(pair[0]) not in capture.arguments)
     traced.pinned = _pinned(capture, reads, tensors)
 
     def lift(tensor: Tensor) -> Value:

@@ -13,11 +13,12 @@ import math
 import textwrap
 from typing import Any, Callable
 
-from symgrad.dtypes import BOOL, FLOATING, DType
+from symgrad.codegen.random_helpers import closure, numpy_helpers
+from symgrad.dtypes import BOOL, FLOATING, INTEGRAL, DType
 from symgrad.ir.dims import Dim, DimFloat
 from symgrad.ir.extents import show
 from symgrad.ir.graph import Atom, Eqn, Literal, Value
-from symgrad.ir.primitive import Alias
+from symgrad.ir.primitive import Alias, Draw, Primitive
 from symgrad.ir.text import Namer
 
 Reference = Callable[[Value], str]
@@ -77,8 +78,7 @@ class Equations:
 
     def array_form(self, eqn: Eqn, args: list[str]) -> str:
         """The declaration's array expression over these arguments."""
-        for name, helper in eqn.prim.helpers.items():
-            self.helpers.setdefault(name, helper_source(name, helper))
+        self.add_helpers(eqn.prim)
         if eqn.prim.variadic:
             bound: dict[str, str] = {eqn.prim.names[0]: f"({', '.join(args)},)"}
         else:
@@ -87,7 +87,20 @@ class Equations:
         params = {p: eqn.params.get(p) for p in eqn.prim.params}
         host = {p: self.literal(Literal(v, eqn.out.type.dtype)) for p, v in params.items()
                 if hasattr(v, "expr") and not isinstance(v, (Dim, DimFloat))}  # fmt: skip
-        return ast.unparse(_Fill(bound, params, host).visit(tree))
+        text = ast.unparse(_Fill(bound, params, host).visit(tree))
+        if isinstance(eqn.prim.lower, Draw) and eqn.out.type.dtype.category == INTEGRAL:
+            text = f"{text}.astype(np.{numpy_name(eqn.out.type.dtype)})"
+        return text
+
+    def add_helpers(self, prim: Primitive) -> None:
+        """The functions a declaration brings along, and those a sampler calls."""
+        if isinstance(prim.lower, Draw):
+            table = numpy_helpers()
+            for name in closure([prim.lower.sampler], table):
+                self.helpers.setdefault(name, table[name].numpy)
+            return
+        for name, helper in prim.helpers.items():
+            self.helpers.setdefault(name, helper_source(name, helper))
 
 
 class _Fill(ast.NodeTransformer):

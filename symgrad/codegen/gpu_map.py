@@ -113,7 +113,7 @@ def _separate(nest: Nest, early: list[Part], main: list[Part]) -> None:
     waiting = [tuple(g) for g in groups.values()]
     if waiting and not full:
         main.append(Part(nest, waiting.pop(), True))
-    elif full or _stored(nest.body):
+    elif full or stored(nest.body):
         main.append(Part(nest, full, True))
     early += [Part(nest, g, False) for g in waiting]
 
@@ -177,8 +177,8 @@ class _Kernel:
         if not after and not self.finals:
             return []
         first = Op("eq", (THREAD, ZERO), bool_)
-        read, written = _loaded(earlier), _stored(earlier)
-        if self.finals or read & _stored(after) or written & _loaded(after):
+        read, written = _loaded(earlier), stored(earlier)
+        if self.finals or read & stored(after) or written & _loaded(after):
             counter = self.result.counter = f"{self.result.function.name}_done"
             self.result.always = True
             last = Op("last_block", (Var(f"&{counter}", INDEX),), bool_)
@@ -253,7 +253,7 @@ class _Kernel:
             self.result.rooms[room] = (narrow, total)
             here, over_all = Var(sum_, narrow), Var(all_, wide)
             zeros.append(Assign(sum_, start_value(op, narrow)))
-            adds.append(Assign(sum_, fold(op, here, convert(r.value, narrow))))
+            adds.append(Assign(sum_, fold(op, here, convert(r.value, narrow)), r.note))
             whole.append(Assign(sum_, Op(f"row_{op}", (here, loops.index(THREADS)), narrow)))
             keep.append(Store(room, (chunk,), here))
             starts.append(Assign(all_, start_value(op, wide)))
@@ -297,7 +297,7 @@ class _Kernel:
             sum_ = self.namer.fresh(f"{r.name}_sum")
             here = Var(sum_, wide)
             zeros.append(Assign(sum_, start_value(op, wide)))
-            adds.append(Assign(sum_, fold(op, here, convert(r.value, wide))))
+            adds.append(Assign(sum_, fold(op, here, convert(r.value, wide)), r.note))
             whole.append(Assign(sum_, Op(f"{'row' if row else 'column'}_{op}", (here, lanes), wide)))
             keep += [Store(b, (i,), convert(here, r.value.dtype)) for b, i in r.stores]
         inside = Op("lt", (place, count), bool_)
@@ -351,7 +351,8 @@ def _nodes(stmts: Iterable[Stmt]) -> Iterable[object]:
         yield from walk(stmt)
 
 
-def _stored(stmts: Iterable[Stmt]) -> set[str]:
+def stored(stmts: Iterable[Stmt]) -> set[str]:
+    """The buffers that `stmts` write."""
     return {n.buffer for n in _nodes(stmts) if isinstance(n, Store)}
 
 
@@ -362,7 +363,7 @@ def _loaded(stmts: Iterable[Stmt]) -> set[str]:
 def _mentioned(stmts: Iterable[Stmt]) -> set[str]:
     stmts = tuple(stmts)
     names = {n.name for n in _nodes(stmts) if isinstance(n, Var)}
-    return names | _stored(stmts) | _loaded(stmts)
+    return names | stored(stmts) | _loaded(stmts)
 
 
 def _defined(stmt: Stmt) -> set[str]:

@@ -17,9 +17,9 @@ from symgrad.codegen.loops import (
 )  # fmt: skip
 from symgrad.codegen.names import Names
 from symgrad.codegen.scalars import constant, convert, formula
-from symgrad.dtypes import DType, bool_
+from symgrad.dtypes import DType, bool_, int64
 from symgrad.errors import BackendError
-from symgrad.ir.access import Access, broadcast_strides, is_identity, is_scalar, squeezed, strides_of
+from symgrad.ir.access import Access, broadcast_strides, is_identity, is_scalar, own, squeezed, strides_of
 from symgrad.ir.extents import Poly, poly, same
 from symgrad.ir.graph import Atom, Eqn, Literal, Value
 from symgrad.ir.primitive import Draw, Reduce, Scalar, View, Write
@@ -205,10 +205,11 @@ class _Kernel:
         if isinstance(lower, Write):
             return operands[1]
         if isinstance(lower, Draw):
-            fn = f"{lower.sampler}_{dtype.short}"
+            drawn = int64 if lower.sampler == "randint" else dtype
+            fn = f"{lower.sampler}_{drawn.short}"
             self.samplers[fn] = None
-            extra = tuple(Const(eqn.params[p], dtype) for p in ("low", "high") if p in eqn.params)
-            return Op(fn, (*operands, linear, *extra), dtype)
+            extra = tuple(Const(int(eqn.params[p]), drawn) for p in ("low", "high") if p in eqn.params)
+            return convert(Op(fn, (*operands, linear, *extra), drawn), dtype)
         assert isinstance(lower, Scalar)
         named: dict[Expr, Expr] = {}
 
@@ -365,6 +366,8 @@ class _NestLowering:
             return self.body.values[seen.root]
         if is_scalar(seen.shape):
             return self.k.scalar(seen)
+        if is_scalar(seen.root.type.shape):  # one element, however often it is repeated
+            return self.k.scalar(own(seen.root))
         strides = broadcast_strides(seen, shape)
         home = self.schedule.homes[seen.root][0]
         index: tuple[Expr, ...] = (self.index(strides, shape, seen.offset),)

@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from symgrad.codegen.loops import INDEX, Const, For, Function, Op
+from symgrad.codegen.random_helpers import HELPERS as SAMPLERS
 from symgrad.codegen.printer import ATOM, COMPARE, TERNARY, UNARY, Printer
 from symgrad.codegen.scalars import SPELLINGS
 from symgrad.dtypes import BOOL, FLOATING, INTEGRAL, DType, int64
@@ -162,6 +163,8 @@ class NumbaPrinter(Printer):
         if op.dtype.category == BOOL and op.fn in ("add", "mul", "and", "or"):
             word = "or" if op.fn in ("add", "or") else "and"
             return f"bool({self.expr(op.args[0], UNARY)} {word} {self.expr(op.args[1], UNARY)})", ATOM
+        if op.fn in SAMPLERS:
+            return f"{op.fn}({', '.join(map(self.expr, op.args))})", ATOM
         text, binds = super().op(op)
         if op.dtype.category == INTEGRAL and op.dtype is not INDEX:
             return self.narrow(op.dtype, text, binds)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from symgrad import dtypes
+from symgrad.capture.capture import hooks_on
 from symgrad.capture.pytree import flatten
 from symgrad.capture.trace import trace
 from symgrad.compiler.backends import resolve_backend
@@ -142,7 +143,8 @@ def signature(leaves: list[Any], structure: Any) -> Any:
         if isinstance(leaf, Tensor):
             data = leaf._data
             base = data.base if isinstance(data, np.ndarray) and data.base is not None else data
-            parts.append((leaf.type_, leaf._rg, leaf._node is None, memory.setdefault(id(base), i)))
+            hooks = hooks_on(leaf)
+            parts.append((leaf.type_, leaf._rg, leaf._node is None, memory.setdefault(id(base), i), *map(_Identity, hooks)))
         elif isinstance(leaf, np.ndarray):
             parts.append((leaf.shape, leaf.dtype, leaf.strides))
         elif type(leaf) is float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from symgrad.capture.capture import hooks_on
 from symgrad.capture.reads import Read
 from symgrad.capture.trace import Traced
 from symgrad.ir.graph import Value
@@ -22,6 +23,7 @@ class Guards:
         self.always = [r for r in traced.reads if not r.protected]
         self.protected = [r for r in traced.reads if r.protected]
         self.members = traced.members
+        self.leaf_hooks = traced.leaf_hooks
         self.grad_reads = [(s.tensor, s.argument, s.before) for s in traced.grad_reads]
         self.cells = [
             (c.tensor, _logical(c.entry), c.tensor._rg) for c in traced.cells if c.argument is None]
@@ -57,6 +59,9 @@ class Guards:
                 return f"requires_grad of {_name(tensor)} is {tensor._rg} now"
             if _array_logical(tensor) != kind:
                 return f"{_name(tensor)} has another shape or dtype now"
+        for tensor, hooks in self.leaf_hooks:
+            if hooks_on(tensor) != hooks:
+                return f"the hooks of {_name(tensor)} changed"
         for group, fixed in self.groups:
             for key, value in fixed.items():
                 now = group.get(key)

@@ -52,9 +52,14 @@ class Namer:
         return name
 
 
+def namer_of(graph: Graph) -> Namer:
+    """A namer that avoids what else stands in the graph's text: hosts and primitives."""
+    return Namer((*_NOT_NAMES, *graph.hosts, *(eqn.prim.name for eqn in graph.eqns)))
+
+
 def print_graph(graph: Graph, *, comments: bool = True) -> str:
     """The graph as text; `comments=False` leaves out types and locations."""
-    namer = Namer((*_NOT_NAMES, *graph.hosts, *(eqn.prim.name for eqn in graph.eqns)))
+    namer = namer_of(graph)
     lines: list[tuple[str, str]] = []
     head = [f"{namer(v)}: {v.type}" for v in graph.inputs]
     if graph.cells or graph.hosts:

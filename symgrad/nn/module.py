@@ -7,13 +7,13 @@ Saving and loading are in `state_dict.py`, the printed form in `describe.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
+from symgrad.nn.bulk import Bulk
 from symgrad.nn.describe import module_repr
 from symgrad.nn.parameter import Buffer, Parameter
 from symgrad.nn.state_dict import load_state_dict, state_dict
-from symgrad.nn.tree import Tree
 from symgrad.ops.autograd import RemovableHandle
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
@@ -28,7 +28,7 @@ MISSING: Any = object()
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
 
 
-class Module(Tree):
+class Module(Bulk):
     """Base of all models and layers: assign parts in `__init__`, say what they do in `forward`."""
 
     training: bool
@@ -189,67 +189,6 @@ class Module(Tree):
         """Call `hook(module, args)` before forward; what it returns replaces the arguments."""
         return _add_hook(self._forward_pre_hooks, hook, prepend, with_kwargs)
 
-    # -- changing all at once -----------------------------------------------------------------
-
-    def train(self, mode: bool = True) -> "Module":
-        """Set training mode here and below."""
-        if not isinstance(mode, bool):
-            raise ValueError("training mode is expected to be boolean")
-        self.training = mode
-        for module in self.children():
-            module.train(mode)
-        return self
-
-    def eval(self) -> "Module":
-        """Leave training mode here and below."""
-        return self.train(False)
-
-    def requires_grad_(self, requires_grad: bool = True) -> "Module":
-        """Make every parameter (not) require grad."""
-        for param in self.parameters():
-            param.requires_grad_(requires_grad)
-        return self
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """Drop the gradient of every parameter, or set it to zero."""
-        clear_grads(self.parameters(), set_to_none)
-
-    def to(self, *args: Any, **kwargs: Any) -> "Module":
-        """Convert parameters and floating buffers in place of themselves; returns the module."""
-        return self._convert(lambda tensor: tensor.to(*args, **kwargs))
-
-    def _convert(self, change: Callable[[Any], Tensor]) -> "Module":
-        with state.no_grad():
-            for tensor in [*self.parameters(), *self.buffers()]:
-                new = change(tensor)
-                if not tensor.dtype.is_floating_point and new.dtype is not tensor.dtype:
-                    new = new.to(tensor.dtype)  # type: ignore[attr-defined]
-                if new is not tensor:
-                    tensor.data = new
-                    if tensor.grad is not None:
-                        tensor.grad.data = change(tensor.grad)
-        return self
-
-    def float(self) -> "Module":
-        """Floating parameters and buffers as float32."""
-        return self._convert(lambda tensor: tensor.float())
-
-    def double(self) -> "Module":
-        """Floating parameters and buffers as float64."""
-        return self._convert(lambda tensor: tensor.double())
-
-    def half(self) -> "Module":
-        """Floating parameters and buffers as float16."""
-        return self._convert(lambda tensor: tensor.half())
-
-    def cpu(self) -> "Module":
-        """Everything in main memory."""
-        return self._convert(lambda tensor: tensor.cpu())
-
-    def cuda(self) -> "Module":
-        """Everything on the GPU."""
-        return self._convert(lambda tensor: tensor.cuda())
-
     # -- the rest -----------------------------------------------------------------------------
 
     state_dict = state_dict
@@ -262,23 +201,6 @@ class Module(Tree):
 
     def _get_name(self) -> str:
         return type(self).__name__
-
-
-def clear_grads(params: Iterable[Tensor], set_to_none: bool) -> None:
-    """Drop gradients (without reading them, so that a trace need not know they were there), or zero them."""
-    if set_to_none:
-        for param in params:
-            param.grad = None
-        return
-    with state.no_grad():
-        for param in params:
-            grad: Any = param.grad
-            if grad is not None:
-                if grad._node is not None:
-                    grad.detach_()
-                elif grad._rg:
-                    grad.requires_grad_(False)
-                grad.zero_()
 
 
 def _type(value: Any) -> str:

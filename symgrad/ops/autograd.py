@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from symgrad.errors import GradError
-from symgrad.ops.pullback import backward, run_hooks, seed
+from symgrad.ops.pullback import backward, seed
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, fresh_node, wrap
 
@@ -44,8 +44,6 @@ def accumulate(found: dict[Tensor, Tensor], create_graph: bool) -> None:
     with state.set_grad_enabled(create_graph):
         for leaf in list(found):
             g = found.pop(leaf)
-            if traced:
-                g = run_hooks(leaf._hooks, g)
             old = leaf.grad
             if old is None:
                 shared = g._base is not None or (not create_graph and g._rg) or not g.is_contiguous()

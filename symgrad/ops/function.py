@@ -99,6 +99,17 @@ class Call:
         return [result[p] for p in self.positions]
 
 
+class KeepHistory:
+    """Call of `custom(new, old)`: memory overwritten behind autograd's back keeps the history of `old`."""
+
+    def backward(self, g: Any, outs: Any, saved: Any) -> list[Any]:
+        """The cotangent passes unchanged."""
+        return [g[0] if isinstance(g, dict) else g]
+
+    def __repr__(self) -> str:
+        return "keep_history"
+
+
 class Function:
     """Base of custom operations: static `forward(ctx, …)` and `backward(ctx, *grads)`; use `apply`."""
 

@@ -12,7 +12,7 @@ from copy import deepcopy
 from typing import Any
 
 from symgrad import dtypes
-from symgrad.nn.module import clear_grads
+from symgrad.nn.bulk import clear_grads
 from symgrad.ops.creation import zeros, zeros_like
 from symgrad.optim.groups import Group, Slots
 from symgrad.tensor import state

@@ -16,12 +16,17 @@ from symgrad.ops.functional import where
 
 @dataclass(frozen=True)
 class Rule:
-    """`pattern(*operands)` becomes `replacement(*operands)`."""
+    """`pattern(*operands)` becomes `replacement(*operands)`.
+
+    `once`: only where the pattern's inner results are used nowhere else, because what is dear would
+    otherwise be computed twice.
+    """
 
     name: str
     pattern: Callable[..., Any]
     replacement: Callable[..., Any]
     exact: bool = True
+    once: bool = False
 
 
 def _power(n: int) -> Rule:
@@ -54,6 +59,6 @@ RULES: tuple[Rule, ...] = (
     Rule("add_zero", lambda x: x + 0, lambda x: x, exact=False),  # -0.0 + 0 is 0.0
     Rule("neg_sub", lambda x, y: -(x - y), lambda x, y: y - x, exact=False),  # sign of zero
     Rule("double_mul", lambda x: x + x, lambda x: x * 2),
-    Rule("transpose_product", lambda m, k: (m @ k).mT, lambda m, k: k.mT @ m.mT, exact=False),
+    Rule("transpose_product", lambda m, k: (m @ k).mT, lambda m, k: k.mT @ m.mT, exact=False, once=True),
     *(_power(n) for n in (*range(1, 17), *range(-16, 0))),
 )

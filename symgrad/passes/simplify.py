@@ -8,6 +8,7 @@ firing that would change the type of the result is refused.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -59,17 +60,21 @@ def simplify(graph: Graph, *, exact: bool = False, fired: list[str] | None = Non
     table = patterns(tuple(r for r in RULES if r.exact or not exact))
     while True:
         makers = {out: eqn for eqn in graph.eqns for out in eqn.outputs}
+        uses = Counter([*(a for eqn in graph.eqns for a in eqn.inputs), *graph.results()])
+        once = {out: eqn for out, eqn in makers.items() if uses[out] == 1}
 
         def visit(eqn: Eqn, rewriter: Rewriter) -> tuple[Atom, ...] | None:
             for pattern in table.get(eqn.prim.name, ()):
                 bound: dict[Value, Atom] = {}
-                if _match_eqn(pattern, pattern.root, eqn, bound, makers):
+                if _match_eqn(pattern, pattern.root, eqn, bound, once if pattern.rule.once else makers):
                     replacement = _replace(pattern, bound, eqn, rewriter)
                     if replacement is not None:
                         if fired is not None:
                             fired.append(pattern.rule.name)
+                        once.pop(replacement, None)  # it now has this one's uses too
                         return (replacement,)
             makers.update((out, eqn) for out in eqn.outputs)
+            once.update((out, eqn) for out in eqn.outputs if out in once)
             return None
 
         after = rewrite(graph, visit)

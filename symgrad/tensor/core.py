@@ -210,8 +210,9 @@ class Tensor(Attached):
 
     @data.setter
     def data(self, value: "Tensor") -> None:
-        if value._data is self._data:  # p.data -= …: the memory it has already
-            return
+        if value._data is self._data or state.captures and value.owner is self.owner \
+                and value._view is self._view is None:  # fmt: skip
+            return  # p.data -= …: the memory it has already
         if (active := state.capture()) is not None:
             active.refuse("assigning to .data rebinds a tensor's memory")
         self._data = value._data

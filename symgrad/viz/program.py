@@ -14,7 +14,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from symgrad.ir.graph import BACKWARD, FORWARD, UPDATE, Atom, Eqn, Graph, Literal, Value
-from symgrad.ir.text import Namer, print_param
+from symgrad.ir.text import namer_of, print_param
 from symgrad.viz.origins import origins
 from symgrad.viz.render import drawing
 from symgrad.viz.style import (
@@ -59,7 +59,7 @@ class _Picture:
         self.maker = {value: eqn for eqn in graph.eqns for value in eqn.outputs}
         self.phases = [p for p in PHASES if any(eqn.phase == p for eqn in graph.eqns)] or [FORWARD]
         self.joint = {FORWARD, BACKWARD} <= set(self.phases)
-        self.name = Namer(("return", "host"))
+        self.name = namer_of(graph)
         for value in (*graph.sources(), *self.maker):
             self.name(value)
         self.kernel_of: dict[Eqn, int] = {}  # the first, where an equation is computed in several

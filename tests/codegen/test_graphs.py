@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from codegen.harness import BACKENDS, compare, graph_of
 
+HOSTS = {"lr": 0.5, "seed": 7, "offset": 40}
 GRAPHS = {
     "polynomial": """
 def step(x: f32[2000], y: f32[2000], *, a: f32[], b: f32[], lr: host):
@@ -194,6 +195,18 @@ def f(x: f32[3], y: f32[2,2]):
     c = matmul(y, y)
     return y
 """,
+    "random numbers": """
+def f(x: f32[6,5], *, seed: host, offset: host):
+    u = uniform(host("seed", i64(7)), host("offset", i64(40)), shape=(6, 5), dtype=float32)
+    m = gt(u, 0.3)
+    y = where(m, x, f32(0.0))
+    n = normal(host("seed", i64(7)), host("(offset + 8)", i64(48)), shape=(6, 5), dtype=float64)
+    r = randint(host("seed", i64(7)), host("offset", i64(40)), shape=(9,), dtype=int64, low=-5, high=12)
+    t = permute(u, dims=(1, 0))
+    v = add(t, 1.0)
+    k = randint(host("seed", i64(7)), host("offset", i64(40)), shape=(9,), dtype=int32, low=-5, high=12)
+    return y, n, r, v, k
+""",
     "made from nothing": """
 def f(x: f32[5]):
     z = full(shape=(3, 2), dtype=float32, value=1.5, device='cpu')
@@ -212,7 +225,7 @@ def f(x: f32[5]):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", GRAPHS)
 def test_graph_equals_the_interpreter(name, backend):
-    compare(graph_of(GRAPHS[name]), backend, hosts={"lr": 0.5}, ulps=16)
+    compare(graph_of(GRAPHS[name]), backend, hosts=HOSTS, ulps=16)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

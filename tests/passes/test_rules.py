@@ -24,7 +24,9 @@ def whole(rule: Rule) -> Graph:
 
 
 def samples(graph: Graph, rng: np.random.Generator) -> list[np.ndarray]:
-    """All combinations of special numbers, then ordinary ones."""
+    """All combinations of special numbers, then ordinary ones; matrices are ordinary."""
+    if graph.inputs[0].type.ndim == 2:
+        return [rng.standard_normal(v.type.shape).astype(np.float32) for v in graph.inputs]
     columns = list(zip(*itertools.product(SPECIAL, repeat=len(graph.inputs))))
     made = [np.concatenate([c, rng.standard_normal(100)]).astype(np.float32) for c in columns]
     if any(v.type.ndim == 2 for v in graph.inputs):

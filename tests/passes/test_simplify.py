@@ -69,3 +69,15 @@ def f(x: f32[2]):
     return a"""))
     assert "# f32[2] train.py:3 backward <- mul" in str(after)
     assert str(after).splitlines()[1].startswith("    a = mul(x, x)")
+
+
+def test_a_product_used_elsewhere_is_not_computed_twice() -> None:
+    text = """
+def f(x: f32[2,3], w: f32[3,4]):
+    h = matmul(x, w)
+    t = permute(h, dims=(1, 0))
+    return {}"""
+    shared = read(text.format("h, t"))
+    assert simplify(shared) is shared
+    after = simplify(read(text.format("t")))
+    assert [eqn.prim.name for eqn in after.eqns][-3:] == ["permute", "permute", "matmul"]

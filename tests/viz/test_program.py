@@ -74,9 +74,15 @@ def test_one_node_for_each_equation_with_type_and_line(joint: Graph) -> None:
 
 
 def test_names_are_those_of_the_text(joint: Graph) -> None:
-    source = draw_graph(joint).source
-    for name in ("t", "p", "e2", "loss", "gb", "a_1", "b_1"):
-        assert f">{name}: f32[" in source
+    hints = "def f(x: f32[2]):\n    m = mul(x, x)\n    m_1 = exp(m)\n    return m_1\n"
+    clashing = parse(hints, PRIMITIVES)
+    clashing.eqns[0].out.hint = "exp"  # the name of a primitive that occurs
+    for graph in (joint, clashing):
+        source = draw_graph(graph).source
+        names = re.findall(r"^    (\w+) = ", str(graph), re.M)
+        assert len(names) == len(graph.eqns)
+        for number, name in enumerate(names):
+            assert re.search(rf"^\t+e{number} \[label=.*>{name}: f32", source, re.M), name
 
 
 def test_phases_are_clusters_with_their_own_sources(joint: Graph) -> None:

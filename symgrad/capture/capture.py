@@ -305,8 +305,8 @@ class Capture:
         """`value` with the dense strides nearest to `like`'s: a change in place leaves a layout as it was."""
         if value.type.strides == like.strides:
             return value
-        dims = tuple(range(like.ndim))
-        order = dims if like.strides is None else tuple(sorted(dims, key=lambda d: -like.strides[d]))
+        dims, strides = tuple(range(like.ndim)), like.strides
+        order = dims if strides is None else tuple(sorted(dims, key=lambda d: -strides[d]))
         if order == dims:
             return self.emit(contiguous_p, (value,), {})[0]  # type: ignore[no-any-return]
         (value,) = self.emit(permute_p, (value,), {"dims": order})
@@ -367,7 +367,7 @@ class Capture:
     ) -> dict[Tensor, Tensor]:
         """Cotangents of the leaves under `roots` (or of `inputs`) as symbols."""
         values = [self.value_of(r) for r in roots]
-        reached, path = self._reach(values)
+        reached, path = self.reach(values)
         self._check_saved(path)
         wanted: dict[Value, Tensor] = {}
         if inputs is not None:
@@ -408,7 +408,7 @@ class Capture:
                     found[tensor] = run_hooks(tensor._hooks, found[tensor])
         return found
 
-    def _reach(self, roots: list[Value]) -> tuple[set[Value], set[Eqn]]:
+    def reach(self, roots: list[Value]) -> tuple[set[Value], set[Eqn]]:
         """Values a gradient of `roots` reaches, and the equations on the way."""
         reached = set(roots)
         path: set[Eqn] = set()

@@ -16,6 +16,7 @@ import numpy as np
 
 from symgrad.capture.capture import Capture
 from symgrad.capture.cells import Cell, GradSlot
+from symgrad.capture.outputs import Output, describe_outputs
 from symgrad.capture.pytree import flatten, unflatten
 from symgrad.capture.reads import Read, Reads
 from symgrad.errors import RandomStateError, SideEffectError
@@ -24,17 +25,6 @@ from symgrad.ir.graph import Graph, Value
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, fresh_node, wrap
 from symgrad.tensor.host import HostScalar
-
-
-@dataclass
-class Output:
-    """One leaf of what the function returned: how the compiled program gives it back."""
-
-    kind: str  # "value" (graph output `index`), "argument" (leaf `index`), "same", "view", "host", "static"
-    index: int = -1
-    item: Any = None
-    requires_grad: bool = False
-    freed: bool = False
 
 
 @dataclass
@@ -57,6 +47,8 @@ class Traced:
     grad_reads: list[GradSlot] = field(default_factory=list)
     differentiable: tuple[int, ...] = ()
     pinned: tuple[tuple[int, Tensor], ...] = ()
+    argument_of: dict[int, int] = field(default_factory=dict)
+    made: frozenset[int] = frozenset()
     leaf_hooks: tuple[tuple[Tensor, tuple[Any, ...]], ...] = ()
     lift: Any = None
 
@@ -137,7 +129,9 @@ def _leaf_names(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     return names
 
 
-def _tag_extents(capture: Capture, tensors: list[Tensor], place: list[int], names: dict[int, str]) -> dict[str, tuple[int, int]]:
+def _tag_extents(
+    capture: Capture, tensors: list[Tensor], place: list[int], names: dict[int, str]
+) -> dict[str, tuple[int, int]]:
     """Give argument types extents that know their origin; equal extents share a name."""
     dims: dict[str, tuple[int, int]] = {}
     by_extent: dict[int, Dim] = {}
@@ -174,8 +168,8 @@ def _finish(
             loc=changed[0].loc, hint="return the value and change the object outside")
     _name_cells(capture, reads)
     leaves, structure = flatten(result)
-    values: list[Any] = []
-    outputs = [_output(capture, leaf, values) for leaf in leaves]
+    values: list[Any]
+    outputs, values = describe_outputs(capture, leaves)
     for slot in capture.grads.values():
         slot.argument = capture.arguments.get(id(slot.tensor))
     grads: list[tuple[GradSlot, int]] = []
@@ -206,8 +200,10 @@ def _finish(
         tuple(capture.conditions), list(reads.found.values()), list(capture.members.values()),
         [(entry[0], entry[1]) for entry in capture.draws.values()], dict(capture.leaf_of),
         [s for s in capture.grads.values() if s.read_first],
-        tuple(i for i, o in enumerate(outputs) if o.requires_grad and not o.freed),
+        tuple(i for i, o in enumerate(outputs) if o.group >= 0),
     )  # fmt: skip
+    traced.argument_of = dict(capture.arguments)
+    traced.made = frozenset(id(t) for t in capture.leaf_of.values() if type(t._data) is Value)
 
     traced.leaf_hooks = tuple(
         pair for pair in capture.leaf_hooks.values() if id(pair[0]) not in capture.arguments)
@@ -223,28 +219,6 @@ def _finish(
 
     traced.lift = lift
     return traced
-
-
-def _output(capture: Capture, leaf: Any, values: list[Any]) -> Output:
-    if type(leaf) is HostScalar:
-        return Output("host", item=leaf.expr)
-    if not isinstance(leaf, Tensor):
-        return Output("static", item=leaf)
-    if id(leaf) in capture.arguments:
-        return Output("argument", capture.arguments[id(leaf)])
-    if type(leaf._data) is not Value:
-        return Output("same", item=leaf)
-    view = leaf._view
-    base = view.base if view is not None else leaf._base
-    if base is not None and type(base._data) is not Value:
-        return Output("view", item=(base, view.steps if view is not None else ()))
-    value = capture.value_of(leaf)
-    freed = False
-    if leaf._rg:
-        _, path = capture._reach([value])
-        freed = bool(path & capture.freed)
-    values.append(value)
-    return Output("value", len(values) - 1, None, leaf._rg, freed)
 
 
 def _pinned(capture: Capture, reads: Reads, tensors: list[Tensor]) -> tuple[tuple[int, Tensor], ...]:

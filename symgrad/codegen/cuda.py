@@ -75,7 +75,9 @@ class CudaPrinter(Printer):
         if function.doc:
             self.line(f"// {function.doc}")
         self.line(f'extern "C" __global__ void __launch_bounds__({THREADS})')
-        self.lines.extend(wrap_call(f"{function.name}(", params, ") {"))
+        # C takes no comma after the last parameter.
+        head = wrap_call(f"{function.name}(", params, ") {")
+        self.lines.extend([*head[:-2], *(line.rstrip(",") for line in head[-2:])])
         self.body(function.body)
         self.line("}")
         return "\n".join(self.lines) + "\n"
@@ -126,6 +128,8 @@ class CudaPrinter(Printer):
 
     def typed(self, dtype: DType) -> str:
         """C's name of a dtype."""
+        if dtype is INDEX:
+            return "long long"
         if dtype.name not in C_TYPES:
             raise BackendError(f"the cupy backend prints no kernels in {dtype.name}",
                                hint="compute in float32 and convert")  # fmt: skip

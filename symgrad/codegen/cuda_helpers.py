@@ -11,7 +11,6 @@ from symgrad.dtypes import int32, int64
 C_TYPES = {
     "bool": "bool", "uint8": "unsigned char", "int8": "signed char", "int16": "short",
     "int32": "int", "int64": "long long", "float32": "float", "float64": "double",
-    "index": "long long",
 }  # fmt: skip
 UNSIGNED = {int32: "unsigned int", int64: "unsigned long long"}
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 
-from symgrad.codegen.cuda import CudaPrinter
+from symgrad.codegen.cuda import CudaPrinter, helper_order
 from symgrad.codegen.equations import Equations, numpy_name, param
 from symgrad.codegen.gpu_map import CHUNK, Launch, gpu_map
 from symgrad.codegen.loops import Const, Expr, Op, Param as KernelParam, Var
@@ -28,17 +28,17 @@ from symgrad.ir.graph import Literal, Value
 from symgrad.passes.schedule import CELL, INPUT, TEMP, Call, Home, Kernel, Plan, Step
 
 PYTHON = '''\
-def blocks(count, each):
+def _blocks(count, each):
     """Blocks to launch for `count` elements, `each` to a block. More elements: the kernels loop."""
     return min(-(-count // each), 4096)
 
 
-def lanes(extent, limit):
+def _lanes(extent, limit):
     """Threads that share a sum of `extent` elements: a power of two, about four elements each."""
     return min(1 << (max(extent - 1, 0) // 4).bit_length(), limit)
 
 
-def launch(kernel, grid, threads, *args):
+def _launch(kernel, grid, threads, *args):
     """Start a kernel, if there is anything to do."""
     if grid:
         kernel((grid,), (threads,), args)
@@ -163,18 +163,18 @@ class _Entry:
         lines, shared = [], {}
         for name, wanted in launch.lanes.items():
             shared[name] = self.local.fresh("share")
-            lines.append(f"{shared[name]} = lanes({show(self.value(wanted.extent))}, {wanted.limit})")
+            lines.append(f"{shared[name]} = _lanes({show(self.value(wanted.extent))}, {wanted.limit})")
         grids = []
         for share in launch.shares:
             each = f"{share.each} // {shared[share.lanes]}" if share.lanes else f"{share.each}"
-            grids.append(f"blocks({show(self.value(share.count))}, {each})")
+            grids.append(f"_blocks({show(self.value(share.count))}, {each})")
         grids = list(dict.fromkeys(grids))
         if launch.always and (not grids or not self.surely(launch)):
             grids.append("1")
         grid = grids[0] if len(grids) == 1 else f"max({', '.join(grids)})"
         args = [self.argument(p, launch, arguments, shared) for p in launch.function.params]
         name = self.used.add(launch)
-        return [*lines, *wrap_call("launch(", [name, grid, str(launch.threads), *args], ")")]
+        return [*lines, *wrap_call("_launch(", [name, grid, str(launch.threads), *args], ")")]
 
     def surely(self, launch: Launch) -> bool:
         """Whether some count is a number above 0, whatever the extents."""
@@ -185,8 +185,9 @@ class _Entry:
     ) -> str:
         """What the entry passes for a kernel's parameter."""
         if p.name in launch.rooms:
-            dtype, count = launch.rooms[p.name]
-            return self.room(dtype, (self.value(count) + (CHUNK - 1)) // CHUNK)
+            room = launch.rooms[p.name]
+            chunks = (self.value(room.elements) + (CHUNK - 1)) // CHUNK
+            return self.room(room.dtype, chunks * room.reductions)
         if p.name in launch.lanes:
             return f"np.int64({shared[p.name]})"
         if p.name in launch.strides:
@@ -273,7 +274,7 @@ def half(step: Step) -> bool:
 
 def on_device(line: str) -> str:
     """A line of NumPy as CuPy; scalars of `np` serve both."""
-    return re.sub(r"(?<![\w.])np\.(?!(?:bool_|u?int\d+|float\d+)\b)", "cp.", line)
+    return re.sub(r"(?<![\w.])np\b(?!\.(?:bool_|u?int\d+|float\d+)\b)", "cp", line)
 
 
 def mentions(text: str, name: str) -> bool:
@@ -282,14 +283,23 @@ def mentions(text: str, name: str) -> bool:
 
 
 def unit(used: CudaText) -> list[str]:
-    """The Python text that holds the CUDA text and gets its kernels."""
-    if not used.kernels:
-        return []
-    parts = helper_order(used.helpers)
-    if used.samplers:
-        parts.append(sampler_source(sorted(used.samplers), "cuda").rstrip() + "\n")
-    parts += used.kernels.values()
-    lines = [f'{name} = _module.get_function("{name}")' for name in used.kernels]
-    code = "\n".join(parts)
-    return [f"_module = cp.RawModule(code=r'''\n{code}''')\n" + "\n".join(lines) + "\n", PYTHON]
+    """The parts of the module before its entries: array helpers, CUDA text, kernels, launching."""
+    parts = [on_device(text) for text in used.arrays.values()]
+    if used.kernels:
+        code = helper_order(used.helpers)
+        if used.samplers:
+            code.append(sampler_source(sorted(used.samplers), "cuda").rstrip() + "\n")
+        code += used.kernels.values()
+        names = [f'{name} = _module.get_function("{name}")\n' for name in used.kernels]
+        text = "\n".join(code)
+        parts += [f"_module = cp.RawModule(code=r'''\n{text}''')\n{''.join(names)}", PYTHON]
+    return parts
 
+
+def device_text(text: str) -> str:
+    """`check` and the main block, written for NumPy, for arrays on the device."""
+    text = text.replace("np.ndarray", "cp.ndarray").replace("np.zeros(", "cp.zeros(")
+    text = re.sub(r"(rng\.normal\(.*\.astype\(np\.\w+\)),  #", r"cp.asarray(\1),  #", text)
+    wait = "    cp.cuda.Device().synchronize()\n"
+    text = text.replace("    begin = time", f"{wait}    begin = time")
+    return re.sub(r"^    print\(f", f"{wait}    print(f", text, flags=re.MULTILINE)

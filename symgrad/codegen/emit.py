@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Mapping, Sequence
 
 from symgrad.codegen import blas
+from symgrad.codegen.cupy import CudaText, cupy_entry, device_text, unit
 from symgrad.codegen.module import (
     Entry, Module, Packs, Param, check_function, header, main_block, pack_of,
 )  # fmt: skip
@@ -21,7 +22,7 @@ def emit(
     plans: Mapping[str, Plan], *, backend: str, title: str, notes: Sequence[str] = (),
     packs: Packs | None = None,
 ) -> Module:  # fmt: skip
-    """The module that runs `plans`, one entry each, on `backend` (numba or numpy).
+    """The module that runs `plans`, one entry each, on `backend` (numba, numpy or cupy).
 
     `packs` maps an input or cell (Value) or an output number to (array name, element offset): those
     lie in one flat array that the entry takes instead.
@@ -32,7 +33,9 @@ def emit(
         return _numba(plans, names, title, list(notes), packs)
     if backend == "numpy":
         return _numpy(plans, names, title, list(notes), packs)
-    raise BackendError(f"no backend {backend!r}", hint="numba, numpy")
+    if backend == "cupy":
+        return _cupy(plans, names, title, list(notes), packs)
+    raise BackendError(f"no backend {backend!r}", hint="numba, numpy, cupy")
 
 
 def _numpy(plans: Mapping[str, Plan], names: Mapping[str, Names], title: str, notes: list[str],
@@ -71,6 +74,23 @@ def _numba(plans: Mapping[str, Plan], names: Mapping[str, Names], title: str, no
     head = header(title, "numba", plans, names, params, notes)
     parts = [f"{head}\n{_imports(body, used)}", *helpers, *kernels, *runs]
     return _module(parts, "numba", plans, names, params, packs)
+
+
+def _cupy(plans: Mapping[str, Plan], names: Mapping[str, Names], title: str, notes: list[str],
+          packs: Packs) -> Module:  # fmt: skip
+    used = CudaText()
+    runs: list[str] = []
+    params: dict[str, tuple[Param, ...]] = {}
+    for entry, plan in plans.items():
+        prefix = "" if len(plans) == 1 else f"{entry}_"
+        run, params[entry] = cupy_entry(entry, plan, names[entry], packs, used, prefix)
+        runs.append(run)
+    head = header(title, "cupy", plans, names, params, notes)
+    parts = [f"{head}\nimport cupy as cp\nimport numpy as np\n", *unit(used), *runs]
+    done = len(parts)
+    module = _module(parts, "cupy", plans, names, params, packs)
+    text = [*parts[:done], *map(device_text, parts[done:])]
+    return Module("\n\n".join(text), module.entries, "cupy")
 
 
 def _imports(body: str, used: Used) -> str:

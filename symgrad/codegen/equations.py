@@ -18,7 +18,7 @@ from symgrad.dtypes import BOOL, FLOATING, INTEGRAL, DType
 from symgrad.ir.dims import Dim, DimFloat
 from symgrad.ir.extents import show
 from symgrad.ir.graph import Atom, Eqn, Literal, Value
-from symgrad.ir.primitive import Alias, Draw, Primitive
+from symgrad.ir.primitive import Alias, Draw, Primitive, Write
 from symgrad.ir.text import Namer
 
 Reference = Callable[[Value], str]
@@ -79,6 +79,8 @@ class Equations:
     def array_form(self, eqn: Eqn, args: list[str]) -> str:
         """The declaration's array expression over these arguments."""
         self.add_helpers(eqn.prim)
+        if isinstance(eqn.prim.lower, Write) and not eqn.out.type.ndim:
+            args = [f"np.asarray({arg})" for arg in args]
         if eqn.prim.variadic:
             bound: dict[str, str] = {eqn.prim.names[0]: f"({', '.join(args)},)"}
         else:

@@ -51,11 +51,20 @@ class Lanes:
 
 
 @dataclass
+class Room:
+    """Workspace for the sums of the chunks of `elements`, of several reductions."""
+
+    dtype: DType
+    elements: Expr
+    reductions: int = 0
+
+
+@dataclass
 class Launch:
     """A CUDA kernel and how to start it.
 
-    Besides the function's own parameters it may take, by name: `rooms`, workspace for as many
-    elements as there are chunks; `lanes`; `strides`, the element stride of an axis of a buffer.
+    Besides the function's own parameters it may take, by name: `rooms`; `lanes`; `strides`, the
+    element stride of an axis of a buffer.
     `counter` counts the blocks that are done. A launch that says `always` needs one block even where
     there is nothing to cover.
     """
@@ -64,7 +73,7 @@ class Launch:
     threads: int = THREADS
     shares: list[Share] = field(default_factory=list)
     always: bool = False
-    rooms: dict[str, tuple[DType, Expr]] = field(default_factory=dict)
+    rooms: dict[str, Room] = field(default_factory=dict)
     lanes: dict[str, Lanes] = field(default_factory=dict)
     strides: dict[str, tuple[str, int]] = field(default_factory=dict)
     counter: str = ""
@@ -145,7 +154,7 @@ def _finished(launch: Launch, function: Function, strided: Mapping[str, int]) ->
             if (name := _stride(p.name, axis)) in used:
                 launch.strides[name] = (p.name, axis)
     arrays = [p for p in params if p.kind == "array"]
-    rooms = [Param(name, "array", dtype) for name, (dtype, _) in launch.rooms.items()]
+    rooms = [Param(name, "array", room.dtype) for name, room in launch.rooms.items()]
     rest = [p for p in params if p.kind != "array"]
     extra = [Param(name, "extent", INDEX) for name in (*launch.strides, *launch.lanes)]
     launch.function = replace(launch.function, params=(*arrays, *rooms, *rest, *extra))
@@ -244,31 +253,36 @@ class _Kernel:
         self.result.shares.append(Share(total, CHUNK))
         zeros, adds, whole, keep = list[Stmt](), list[Stmt](), list[Stmt](), list[Stmt]()
         starts, gather, ends = list[Stmt](), list[Stmt](), list[Stmt]()
-        part = self.local("part")
+        part, rooms = self.local("part"), dict[DType, str]()
         for r in reductions:
             op, narrow = folding(r)
             wide = float64 if _inexact(r) else narrow
-            sum_, room = self.namer.fresh(f"{r.name}_sum"), self.namer.fresh(f"{r.name}_parts")
-            all_ = self.namer.fresh(f"{r.name}_all")
-            self.result.rooms[room] = (narrow, total)
+            sum_, all_ = self.namer.fresh(f"{r.name}_sum"), self.namer.fresh(f"{r.name}_all")
+            if narrow not in rooms:
+                rooms[narrow] = self.namer.fresh("sums")
+                self.result.rooms[rooms[narrow]] = Room(narrow, total)
+            name, room = rooms[narrow], self.result.rooms[rooms[narrow]]
+            row = loops.mul(loops.index(room.reductions), count)
+            room.reductions += 1
             here, over_all = Var(sum_, narrow), Var(all_, wide)
             zeros.append(Assign(sum_, start_value(op, narrow)))
             adds.append(Assign(sum_, fold(op, here, convert(r.value, narrow)), r.note))
             whole.append(Assign(sum_, Op(f"row_{op}", (here, loops.index(THREADS)), narrow)))
-            keep.append(Store(room, (chunk,), here))
+            keep.append(Store(name, (loops.add(row, chunk),), here))
             starts.append(Assign(all_, start_value(op, wide)))
-            gather.append(
-                Assign(all_, fold(op, over_all, convert(Load(room, (part,), narrow), wide))))  # fmt: skip
+            kept_sum = convert(Load(name, (loops.add(row, part),), narrow), wide)
+            gather.append(Assign(all_, fold(op, over_all, kept_sum)))
             folded = Op(f"row_{op}", (over_all, loops.index(THREADS)), wide)
             ends.append(Let(r.name, convert(folded, r.value.dtype)))
         self.finals += [
             *starts, For(part.name, THREAD, count, loops.index(THREADS), tuple(gather)), *ends]  # fmt: skip
         first = loops.add(loops.mul(chunk, loops.index(CHUNK)), THREAD)
         end = loops.mul(loops.add(chunk, ONE), loops.index(CHUNK))
-        stop = total if chunks == ONE else Op("min", (end, total), INDEX)
+        stop = self.local("end")
+        bound = total if chunks == ONE else Op("min", (end, total), INDEX)
         inner = For(point.name, first, stop, loops.index(THREADS), (*lets, *body, *adds))
         kept = If(Op("eq", (THREAD, ZERO), bool_), tuple(keep))
-        turn = (*zeros, inner, *whole, kept)
+        turn = (Let(stop.name, bound), *zeros, inner, *whole, kept)
         return [Let(count.name, chunks), For(chunk.name, BLOCK, count, BLOCKS, turn, "grid")]
 
     # -- sums over some axes --------------------------------------------------------------------

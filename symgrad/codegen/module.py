@@ -14,7 +14,7 @@ from symgrad.codegen.names import Names
 from symgrad.codegen.numba import wrap_call
 from symgrad.codegen.printer import source_line
 from symgrad.dtypes import DType, int64, float64
-from symgrad.ir.access import strides_of
+from symgrad.ir.access import reordered, strides_of
 from symgrad.ir.extents import show
 from symgrad.ir.graph import Literal, Value
 from symgrad.ir.types import TensorType
@@ -28,7 +28,7 @@ class Param:
     """One argument of an entry.
 
     `kind`: input, cell, out (`index` says which), host (`expr`, to be computed for each call), ws
-    (`size` elements of workspace), pack. `shape` is the shape of the array to pass; a result whose
+    (`size` elements of workspace), pack, task (see `codegen.tasks`). `shape` is the shape of the array to pass; a result whose
     type has strides of its own is passed as the flat memory behind it.
     """
 
@@ -86,7 +86,7 @@ def entry_params(plan: Plan, names: Names, packs: Packs, sizes: Mapping[DType, i
             found.append(Param(name, "host", wide, expr=expr))
     for i, atom in enumerate(graph.outputs):
         if not pack(i, atom.type.dtype):
-            shape = atom.type.shape if atom.type.strides is None else (atom.type.size,)
+            shape = (atom.type.size,) if reordered(atom.type) else atom.type.shape
             found.append(Param(names.homes[Home(OUT, i)], OUT, atom.type.dtype, shape, i))
     for dtype, size in sizes.items():
         found.append(Param(workspace(dtype), "ws", dtype, (size,), size=size))
@@ -214,11 +214,11 @@ def check_function(name: str, params: tuple[Param, ...], extents: Mapping[str, t
         if number in by_number:
             source = by_number[number].name
             lines.append(f"    {extent} = {source}.shape[{axis}] if np.ndim({source}) > {axis} else -1")
-    arrays = [p for p in params if p.kind not in ("host", "pack")]
+    arrays = [p for p in params if p.kind not in ("host", "pack", "task")]
     lines.append("    wanted = (")
     lines += [f'        ("{p.name}", {p.name}, "{np_dtype(p.dtype)}", {param(p.shape)}),' for p in arrays]
     lines.append("    )")
-    dense = [p.name for p in params if p.kind != "host" and not p.strided]
+    dense = [p.name for p in params if p.kind not in ("host", "task") and not p.strided]
     lines.append("    dense = (")
     lines += [f'        ("{n}", {n}),' for n in dense]
     lines.append("    )")
@@ -262,6 +262,8 @@ def main_block(entries: Mapping[str, Entry], extents: list[str], pack_sizes: Map
 
 def example(p: Param, pack_sizes: Mapping[str, int]) -> str:
     """An argument of a parameter's type."""
+    if p.kind == "task":
+        return "-1" if p.name == "task" else "0"
     if p.kind == "host":
         return "0.001" if p.dtype.is_floating_point else "1"
     shape = param(p.shape) if p.kind != "pack" else f"({pack_sizes[p.name]},)"

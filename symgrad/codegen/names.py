@@ -6,13 +6,14 @@ A kernel calls a buffer what the entry calls it, so a reader follows a value by 
 from __future__ import annotations
 
 import builtins
+from typing import Iterable
 
 from symgrad.ir.graph import Graph, Literal, Value
 from symgrad.ir.text import Namer
 from symgrad.passes.schedule import CELL, INPUT, OUT, TEMP, Home, Plan
 
 RESERVED = frozenset(
-    {*dir(builtins), "np", "numba", "math", "types", "time", "sys", "os", "run", "check", "float32",
+    {*dir(builtins), "np", "cp", "numba", "math", "types", "time", "sys", "os", "run", "check", "float32",
      "float64", "int8", "int16", "int32", "int64", "uint8", "uint64", "bool_", "float16", "i", "j",
      "k", "l", "m", "n", "start", "stop", "njit", "blas", "glob"}
 )  # fmt: skip
@@ -47,10 +48,10 @@ class Names:
         """A name nothing in the module has."""
         return self.namer.fresh(hint)
 
-    def local(self) -> Namer:
-        """A namer for one kernel's locals, which avoids all module names."""
+    def local(self, taken: Iterable[str] = ()) -> Namer:
+        """A namer for one kernel's locals, which avoids all module names and those `taken`."""
         return Namer((*RESERVED, *self.extents, *self.homes.values(), *self.scratch.values(),
-                      *self.hosts.values()))  # fmt: skip
+                      *self.hosts.values(), *taken))  # fmt: skip
 
     def host(self, literal: Literal) -> str:
         """The parameter that brings a host number."""

@@ -6,10 +6,11 @@ Python that goes from native kernel to array call and back.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from symgrad.codegen import blas
+from symgrad.codegen import blas, loops
 from symgrad.codegen.cpu_map import cpu_map
 from symgrad.codegen.equations import Equations, param
 from symgrad.codegen.loops import Expr, Function, INDEX
@@ -19,9 +20,10 @@ from symgrad.codegen.names import Names
 from symgrad.codegen.numba import NumbaPrinter, wrap_call
 from symgrad.codegen.numpy import comment_lines, strided
 from symgrad.codegen.printer import ATOM
+from symgrad.codegen.tasks import TASKS, Tasked, span, tasked
 from symgrad.codegen.tidy import tidy
-from symgrad.dtypes import DType, float16
-from symgrad.ir.access import access, is_scalar
+from symgrad.dtypes import DType, float16, float64, int64
+from symgrad.ir.access import reordered
 from symgrad.ir.graph import Eqn, Literal, Value
 from symgrad.ir.primitive import Gemm
 from symgrad.passes.schedule import CELL, INPUT, OUT, TEMP, Call, Home, Kernel, Plan, Step
@@ -65,7 +67,8 @@ def numba_entry(
     """The kernels' texts, the entry's text, and its parameters."""
     params = entry_params(plan, names, packs, plan.sizes)
     entry = _Entry(plan, names, packs, used, prefix, params)
-    return entry.kernels, entry.text(name), params
+    text = entry.text(name)
+    return entry.kernels, text, entry.params
 
 
 class _Entry:
@@ -80,6 +83,9 @@ class _Entry:
         self.native = all(is_native(step) for step in self.schedule.steps)
         self.maker = {v: e for e in self.graph.eqns for v in e.outputs}
         used.native = used.native and self.native
+        steps = self.schedule.steps
+        self.alone = self.native and len(steps) == 1 and isinstance(steps[0], Kernel)
+        self.tasked: Tasked | None = None
 
     # -- entry ----------------------------------------------------------------------------------
 
@@ -133,7 +139,7 @@ class _Entry:
             packed = pack_of(home, self.plan, self.packs)
             if packed is not None:
                 lines.append(f"{name} = {self.part(packed[0], packed[1], type.size)}")
-            elif type.strides is None and type.ndim != 1:
+            elif type.ndim != 1 and (home.kind == OUT and not reordered(type) or type.strides is None):
                 lines.append(f"{name} = {name}.ravel()")
         for value, name in self.names.scratch.items():
             if mentions(text, name):
@@ -171,13 +177,26 @@ class _Entry:
             return []
         name = self.print(lowered, f"{self.prefix}{step.name}")
         arguments = [self.argument(a) for a in lowered.arguments]
-        return wrap_call(f"{name}(", arguments, ")")
+        if self.tasked is None:
+            return wrap_call(f"{name}(", arguments, ")")
+        arguments += [p.name for p in TASK_PARAMS]
+        return [*span(self.index(self.tasked.points)), *wrap_call(f"{name}(", arguments, ")")]
 
     def print(self, lowered: Lowered, name: str) -> str:
         """Print the function unless an equal one is there; the name to call."""
         body = cpu_map(tidy(lowered.function.body))
+        params = lowered.function.params
+        if self.alone:
+            self.tasked = tasked(body)
+        if self.tasked is not None:
+            body = self.tasked.body
+            params = (*params, *TASK_PARAMS)
+            self.used.types |= {"uint64", "int64"}
+            self.params += (
+                Param("sums", "ws", float64, (TASKS * self.tasked.sums,), size=TASKS * self.tasked.sums),
+                Param("task", "task", int64), Param("tasks", "task", int64, size=self.points()))  # fmt: skip
         printer = NumbaPrinter()
-        text = printer.function(Function(name, lowered.function.params, body, lowered.function.doc))
+        text = printer.function(Function(name, params, body, lowered.function.doc))
         self.used.helpers |= printer.helpers
         self.used.indices |= printer.indices
         self.used.types |= printer.types
@@ -188,6 +207,12 @@ class _Entry:
         self.bodies[key] = name
         self.kernels.append(text)
         return name
+
+    def points(self) -> int:
+        """The points of the iteration space that tasks share."""
+        (step,) = self.schedule.steps
+        assert isinstance(step, Kernel)
+        return max((math.prod(nest.space) for nest in step.nests), default=0)
 
     def argument(self, argument: Argument) -> str:
         """What the entry passes for a kernel's parameter."""
@@ -257,9 +282,16 @@ class _Entry:
             type = external_type(home, self.plan)
             if type.strides is not None:
                 return name
-        if type.strides is not None:
+        if reordered(type):
             return strided(name, type)
         return name if type.ndim == 1 else f"{name}.reshape({param(type.shape)})"
+
+
+TASK_PARAMS = (
+    loops.Param("sums", "array", float64), loops.Param("first", "extent", INDEX),
+    loops.Param("last", "extent", INDEX), loops.Param("task", "scalar", int64),
+    loops.Param("tasks", "scalar", int64),
+)  # fmt: skip
 
 
 class PlainPrinter(NumbaPrinter):
@@ -279,7 +311,7 @@ def mentions(text: str, name: str) -> bool:
 def numba_type(p: Param) -> str:
     """A parameter's Numba type as the signature writes it."""
     scalar = "boolean" if p.dtype.name == "bool" else p.dtype.name
-    if p.kind == "host":
+    if p.kind in ("host", "task"):
         return f"types.{scalar}"
     if p.kind in ("ws", "pack") or len(p.shape) == 1 and not p.strided:
         return f"types.{scalar}[::1]"
@@ -290,4 +322,3 @@ def numba_type(p: Param) -> str:
     return f"types.{scalar}[{':, ' * (len(p.shape) - 1)}::1]"
 
 
-_ = (ATOM, INDEX, Eqn, OUT, access, is_scalar)

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from symgrad.codegen.loops import INDEX, Const, For, Function, Op
+from symgrad.codegen.loops import INDEX, Const, For, Function, If, Op
 from symgrad.codegen.random_helpers import HELPERS as SAMPLERS
 from symgrad.codegen.printer import ATOM, COMPARE, TERNARY, UNARY, Printer
 from symgrad.codegen.scalars import SPELLINGS
@@ -98,6 +98,13 @@ class NumbaPrinter(Printer):
         if not function.body:
             self.lines.append("    pass")
         return "\n".join(self.lines) + "\n"
+
+    def stmt(self, stmt: Any) -> None:
+        if isinstance(stmt, If):
+            self.line(f"if {self.expr(stmt.test)}:")
+            self.body(stmt.body)
+        else:
+            super().stmt(stmt)
 
     def loop(self, loop: For) -> None:
         if loop.step != Const(1, INDEX):

@@ -17,7 +17,7 @@ from symgrad.codegen.names import Names
 from symgrad.codegen.numba import wrap_call
 from symgrad.codegen.printer import source_line
 from symgrad.dtypes import DType
-from symgrad.ir.access import strides_of
+from symgrad.ir.access import reordered, strides_of
 from symgrad.ir.extents import show
 from symgrad.ir.graph import Atom, Eqn, Literal, Value
 from symgrad.ir.types import TensorType
@@ -64,7 +64,7 @@ class _Entry:
                 packed = pack_of(home, self.plan, self.packs)
                 if packed is not None:
                     self.setup.append(f"{name} = {view_of(packed[0], packed[1], type)}")
-                elif kind == OUT and type.strides is not None:
+                elif kind == OUT and reordered(type):
                     self.setup.append(f"{name} = {strided(name, type)}")
         for values, kind in ((self.graph.inputs, INPUT), (self.graph.cells, CELL)):
             for i, value in enumerate(values):
@@ -140,7 +140,7 @@ class _Entry:
 
     def kernel(self, step: Kernel, eqns: list[Eqn], run: Equations) -> list[str]:
         """Print the kernel's function; the lines that call it."""
-        inner = Equations(self.names.local(), self.maker, self.names.host, self.helpers,
+        inner = Equations(self.names.local(run.env.values()), self.maker, self.names.host, self.helpers,
                           self.schedule.synthetic)  # fmt: skip
         inner.env.update(run.env)
         made: set[Value] = set()
@@ -209,7 +209,7 @@ def comment_lines(lines: list[tuple[str, str]], indent: str) -> list[str]:
 def view_of(buffer: str, offset: int, type: TensorType) -> str:
     """A part of a flat buffer as an array of `type`."""
     flat = f"{buffer}[{show(offset)}:{show(offset + type.size)}]"
-    if type.strides is not None:
+    if reordered(type):
         return strided(flat, type)
     return flat if type.ndim == 1 else f"{flat}.reshape({param(type.shape)})"
 

@@ -45,6 +45,12 @@ class Entry:
     params: tuple[Param, ...]
     direct: Any = None
 
+    @property
+    def points(self) -> int | None:
+        """The points of the loops if they can be done as tasks, else None."""
+        last = self.params[-1] if self.params else None
+        return last.size if last is not None and last.kind == "task" else None
+
 
 @dataclass
 class Executable:

@@ -144,7 +144,8 @@ def signature(leaves: list[Any], structure: Any) -> Any:
             data = leaf._data
             base = data.base if isinstance(data, np.ndarray) and data.base is not None else data
             hooks = hooks_on(leaf)
-            parts.append((leaf.type_, leaf._rg, leaf._node is None, memory.setdefault(id(base), i), *map(_Identity, hooks)))
+            owner = memory.setdefault(id(base), i)
+            parts.append((leaf.type_, leaf._rg, leaf._node is None, owner, *map(_Identity, hooks)))
         elif isinstance(leaf, np.ndarray):
             parts.append((leaf.shape, leaf.dtype, leaf.strides))
         elif type(leaf) is float:

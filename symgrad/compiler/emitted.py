@@ -37,7 +37,8 @@ def emit_program(program: "Program") -> Emitted:
     module = emit(plans, backend=program.backend, title=title, notes=notes(program), packs=packs)
     params = {
         name: tuple(
-            Param(p.kind, p.index, p.name, getattr(p, "expr", "") or "", getattr(p, "dtype", None), getattr(p, "size", 0) or 0)
+            Param(p.kind, p.index, p.name, getattr(p, "expr", "") or "", getattr(p, "dtype", None),
+                  getattr(p, "size", 0) or 0)
             for p in entry.params)
         for name, entry in module.entries.items()
     }

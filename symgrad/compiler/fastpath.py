@@ -8,9 +8,11 @@ emitted entry's compiled function is called directly: its argument types were ch
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Callable
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from symgrad.capture.pytree import LEAF
+from symgrad.codegen.tasks import THRESHOLD
 from symgrad.compiler.results import HELD
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
@@ -32,7 +34,7 @@ def generate(variant: "Variant", leaves: list[Any], lock: Any) -> Callable[[tupl
         return None
     if any(o.kind not in ("value", "argument", "same", "static") for o in traced.outputs):
         return None
-    if any(p.kind not in ("input", "cell", "host", "pack", "ws") for p in variant.entry.params):
+    if any(p.kind not in ("input", "cell", "host", "pack", "ws", "task") for p in variant.entry.params):
         return None
     writer = _Writer()
     pinned = dict(traced.pinned)
@@ -121,14 +123,20 @@ def _body(writer: _Writer, variant: "Variant", leaves: list[Any]) -> list[str]:
             arguments.append(f"a.arrays[{param.name!r}]" if len(variant.layout.sizes) > 1 else "a.array")
         elif param.kind == "host":
             arguments.append(writer.const(f"s{number}", variant.host_constants[number]))
-        else:
+        elif param.kind == "ws":
             arguments.append(writer.const(f"w{number}", variant.workspace[number]))
     pooled = bool(variant.layout.pooled)
     lines = ["acquire()", "try:"]
     if pooled:
         held = "".join(f" or getrefcount(a.s{i}) > {HELD}" for i in range(len(variant.layout.scalars)))
         lines += ["    a = generation[0]", f"    if a.escaped{held}:", "        a = renew()"]
-    lines.append(f"    run({', '.join(arguments)})")
+    points = variant.entry.points
+    if points is not None and points >= THRESHOLD:
+        writer.const("run_tasks", variant.run_tasks)
+        lines.append(f"    run_tasks(run, ({', '.join(arguments)},))")
+    else:
+        arguments += ["-1", "0"] if points is not None else []
+        lines.append(f"    run({', '.join(arguments)})")
     cells = [w for w in variant.written if isinstance(w, Tensor)]
     if cells:
         lines.append("    m = tick()")
@@ -143,7 +151,8 @@ def _body(writer: _Writer, variant: "Variant", leaves: list[Any]) -> list[str]:
         if output.kind == "value":
             lines.append(f"    y{number} = wrap(a.s{variant.layout.scalars.index(output.index)})")
             if output.freed:
-                lines += [f"    y{number}._rg = True", f"    y{number}._node = {writer.const(f'n{number}', variant.freed[number])}"]
+                node = writer.const(f"n{number}", variant.freed[number])
+                lines += [f"    y{number}._rg = True", f"    y{number}._node = {node}"]
             outs.append(f"y{number}")
         elif output.kind == "argument":
             outs.append(f"x{output.index}")

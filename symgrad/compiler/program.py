@@ -118,8 +118,8 @@ def with_cotangents(
     roots = [graph.outputs[i] for i in wanted]
     assert all(isinstance(r, Value) for r in roots)
     cotangents = tuple(Value(r.type, "g") for r in roots)
-    live = set(graph.sources())
-    targets = [v for v in traced.leaf_of if v in live]
+    reached = {t for i in traced.differentiable for t in traced.outputs[i].reaches}
+    targets = [v for v, t in traced.leaf_of.items() if id(t) in reached and id(t) not in traced.made]
     outs = tuple(Value(v.type.with_shape(v.type.shape), f"g_{v.hint}") for v in targets)
     params = dict(roots=len(roots), stops=(True,) * len(targets), hooks=())
     eqn = Eqn(gradients, (*roots, *cotangents, *targets), params, outs, None, BACKWARD)

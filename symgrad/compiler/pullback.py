@@ -6,11 +6,12 @@ graph is replayed through `bind` instead, so that derivatives of derivatives wor
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symgrad.errors import VersionError
+from symgrad.errors import GradError, VersionError
 from symgrad.ir.graph import Graph, Value
 from symgrad.ir.primitive import Alias, Primitive
 from symgrad.ops.elementwise import stop_gradient
@@ -30,54 +31,63 @@ compiled_call = Primitive(
 
 
 class Call:
-    """One execution of a compiled forward: what it saved, and when."""
+    """One execution of a compiled forward, for outputs that share a graph: what it saved, and when."""
 
-    def __init__(self, variant: "Variant", leaves: list[Any], wanted: list[Tensor], saved: list[Any], heads: list[Any]):
+    def __init__(
+        self, variant: "Variant", leaves: list[Any], wanted: list[Tensor], saved: list[Any],
+        heads: list[int], outs: list[Tensor], hosts: dict[str, Any],
+    ):  # fmt: skip
         self.variant = variant
         self.leaves = leaves
         self.wanted = wanted
         self.saved = saved
         self.heads = heads
+        self.hosts = hosts
         self.when = state.tick()
+        split = variant.program.split
+        assert split is not None
+        kept = {split.forward.outputs.index(v) for v in split.saved if v in split.forward.outputs}
+        places = [variant.traced.outputs[h].index for h in heads]
+        self.watched = [weakref.ref(out) for out, place in zip(outs, places) if place in kept]
 
     def pull(self, g: dict[int, Tensor]) -> tuple[Any, ...]:
-        """Cotangents of the leaves from those of the outputs."""
+        """Cotangents of the leaves from those of the outputs; None for a leaf they do not lead to."""
         if state.is_grad_enabled():
             return self._replay(g)
-        from symgrad.compiler.variant import allocate
+        from symgrad.compiler.variant import allocate, invoke
 
-        split = self.variant.program.split
-        assert split is not None
-        self._check_versions(split.saved)
-        entry = self.variant.program.executable.entries["backward"]
-        given_g = []
-        for number, (shape, dtype) in enumerate(self.heads):
-            part = g[number]._data if number in g else np.zeros(shape, dtype)
-            given_g.append(np.ascontiguousarray(part, dtype))
-        sources = [*self.saved, *given_g]
-        graph = split.backward
+        program, traced = self.variant.program, self.variant.traced
+        assert program.split is not None
+        self._check_versions(program.split.saved)
+        entry = program.executable.entries["backward"]
+        graph = program.split.backward
+        arrived = {self.heads[i]: part for i, part in g.items()}
+        sources = list(self.saved)
+        for head in traced.differentiable:
+            kind = program.graph.outputs[traced.outputs[head].index].type
+            part = arrived[head]._data if head in arrived else np.zeros(tuple(map(int, kind.shape)), kind.dtype.np)
+            sources.append(np.ascontiguousarray(part, kind.dtype.np).reshape(part.shape))
         memory, outs = allocate(graph, {})
-        hosts = self.variant.host_values(self.leaves)
         given: list[Any] = []
         for param in entry.params:
             if param.kind == "input":
                 given.append(sources[param.index])
             elif param.kind == "host":
-                value = eval(param.expr, {"__builtins__": {}, "abs": abs}, hosts)
+                value = eval(param.expr, {"__builtins__": {}, "abs": abs}, self.hosts)
                 given.append(param.dtype.np.type(value))
             elif param.kind == "out":
                 given.append(memory[param.index])
-            else:
+            elif param.kind == "ws":
                 given.append(np.empty(param.size, param.dtype.np))
-        (entry.direct or entry.function)(*given)
-        return tuple(wrap(out) for out in outs)
+        invoke(entry, given)
+        reached = {t for head in arrived for t in traced.outputs[head].reaches}
+        return tuple(wrap(out) if id(t) in reached else None for out, t in zip(outs, program.leaves))
 
-    def _check_versions(self, saved: tuple[Value, ...]) -> None:
-        for value in saved:
-            place = self.variant.sources.get(value)
-            if place is None:
-                continue
-            holder = self.leaves[place] if isinstance(place, int) else place
+    def _check_versions(self, saved: Any) -> None:
+        holders = [place for place in map(self.variant.sources.get, saved) if place is not None]
+        changed = [self.leaves[place] if isinstance(place, int) else place for place in holders]
+        changed += [out for ref in self.watched if (out := ref()) is not None]
+        for holder in changed:
             if isinstance(holder, Tensor) and holder.owner._modified > self.when:
                 raise VersionError(
                     "one of the variables needed for gradient computation has been modified by an "
@@ -86,24 +96,40 @@ class Call:
 
     def _replay(self, g: dict[int, Tensor]) -> tuple[Any, ...]:
         """The forward graph again, op by op and recorded; then an ordinary backward through it."""
-        variant = self.variant
+        variant, traced = self.variant, self.variant.traced
+        self._check_versions(variant.sources)
+        if traced.graph.effects:
+            raise GradError(f"create_graph=True through the compiled {traced.graph.name}, which writes state",
+                            hint="call the function itself, without compile, for higher derivatives")  # fmt: skip
         tensors = {}
         for value, place in variant.sources.items():
             holder = self.leaves[place] if isinstance(place, int) else place
             tensors[value] = holder if isinstance(holder, Tensor) else wrap(holder)
-        outs = replay(variant.traced.graph, tensors)
-        heads = [outs[variant.traced.outputs[i].index] for i in variant.traced.differentiable]
-        pairs = [(heads[i], part) for i, part in g.items()]
+        for value, leaf in traced.leaf_of.items():
+            if id(leaf) not in traced.made:
+                place = traced.argument_of.get(id(leaf))
+                tensors[value] = leaf if place is None else self.leaves[place]
+        with state.enable_grad():
+            outs = replay(traced.graph, tensors, self.hosts)
+        pairs = [(outs[traced.outputs[self.heads[i]].index], part) for i, part in g.items()]
         found = tape_backward([h for h, _ in pairs], [p for _, p in pairs], retain_graph=True,
                               create_graph=True, inputs=self.wanted)  # fmt: skip
-        return tuple(found.get(leaf) for leaf in self.wanted)
+        return tuple(found.pop(leaf, None) for leaf in self.wanted)
 
 
-def replay(graph: Graph, tensors: dict[Value, Tensor]) -> list[Tensor]:
+def replay(graph: Graph, tensors: dict[Value, Tensor], hosts: dict[str, Any]) -> list[Tensor]:
     """Run a traced graph through `bind`, so that it is recorded like eager code."""
     env: dict[Any, Any] = dict(tensors)
+
+    def read(atom: Any) -> Any:
+        if isinstance(atom, Value):
+            return env[atom]
+        return atom.value if atom.expr is None else eval(atom.expr, {"__builtins__": {}, "abs": abs}, hosts)
+
     for eqn in graph.eqns:
-        inputs = tuple(env[a] if isinstance(a, Value) else a.value for a in eqn.inputs)
+        if all(value in env for value in eqn.outputs):
+            continue
+        inputs = tuple(map(read, eqn.inputs))
         if eqn.prim is stop_gradient:
             results: Any = inputs[0].detach()
         else:
@@ -114,24 +140,27 @@ def replay(graph: Graph, tensors: dict[Value, Tensor]) -> list[Tensor]:
 
 
 def attach_backward(
-    variant: "Variant", leaves: list[Any], results: list[Tensor], outs: list[Any], arrays: dict[Value, Any]
-) -> list[Tensor]:
-    """Put the compiled call on the tape; its outputs get ports."""
-    program = variant.program
+    variant: "Variant", leaves: list[Any], results: list[Any], outs: list[Any], arrays: dict[Value, Any],
+    hosts: dict[str, Any],
+) -> None:  # fmt: skip
+    """Put the compiled call on the tape: a node for each group of outputs, a port for each output."""
+    program, traced = variant.program, variant.traced
     split = program.split
     assert split is not None
     computed = iter(outs[len(outs) - split.kept :]) if split.kept else iter(())
     sources = set(variant.graph.sources())
     written = {cell for cell, _ in program.graph.effects}
     saved = [arrays[v] if v in sources and v not in written else next(computed) for v in split.saved]
-    places = {id(t): variant.sources.get(v) for v, t in variant.traced.leaf_of.items()}
     wanted = []
     for leaf in program.leaves:
-        place = places.get(id(leaf))
-        wanted.append(leaves[place] if isinstance(place, int) else leaf)
-    heads = [(r._data.shape, r._data.dtype) for r in results]
-    call = Call(variant, leaves, wanted, saved, heads)
-    record_multiple(compiled_call, wanted, {"call": call}, tuple(results))
-    node = results[0]._node.edges[0]
-    node.saved = (call,)  # something to free, so that a second backward is the error it is in eager mode
-    return results
+        place = traced.argument_of.get(id(leaf))
+        wanted.append(leaf if place is None else leaves[place])
+    groups: dict[int, list[int]] = {}
+    for head in traced.differentiable:
+        groups.setdefault(traced.outputs[head].group, []).append(head)
+    for heads in groups.values():
+        given = [results[head] for head in heads]
+        call = Call(variant, leaves, wanted, saved, heads, given, hosts)
+        record_multiple(compiled_call, wanted, {"call": call}, tuple(given))
+        node = given[0]._node.edges[0]
+        node.saved = (call,)  # something to free, so that a second backward is the error it is in eager mode

@@ -7,13 +7,14 @@ state as it was.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from symgrad.capture.cells import memory_of
 from symgrad.capture.pytree import unflatten
-from symgrad.capture.trace import Output
+from symgrad.capture.outputs import Output
 from symgrad.compiler.backends import Entry
 from symgrad.compiler.fastpath import generate
 from symgrad.compiler.guards import Guards
@@ -21,10 +22,12 @@ from symgrad.compiler.program import Program
 from symgrad.compiler.pullback import attach_backward
 from symgrad.compiler.results import Arena, Layout
 from symgrad.ir.graph import Graph, Value
-from symgrad.runtime.threads import step_lock
+from symgrad.codegen.tasks import TASKS, THRESHOLD
+from symgrad.runtime.threads import parallel_run, step_lock
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
 from symgrad.tensor.tape import FREED, Node
+from symgrad.tensor.views import bind_view, detached
 
 
 class Variant:
@@ -52,10 +55,12 @@ class Variant:
             n: np.empty(p.size, p.dtype.np) for n, p in enumerate(self.entry.params) if p.kind == "ws"}
         self.host_code = {
             n: compile(p.expr, "<host>", "eval") for n, p in enumerate(self.entry.params) if p.kind == "host"}
+        self.needs_hosts = bool(self.host_code) or program.split is not None or any(
+            o.kind == "host" for o in traced.outputs)
         self.host_constants: dict[int, Any] = {}
         self.bound: dict[Value, Any] = {}
         self.freed = [self._freed_node(i) for i in range(len(traced.outputs))]
-        self.fast: Any = None
+        self.run_tasks = run_tasks
 
     def renew(self) -> Arena:
         """A new generation of pooled outputs: somebody holds the old one."""
@@ -122,7 +127,7 @@ class Variant:
             if self.layout.pooled and arena.held():
                 arena = self.renew()
             memory, outs = allocate(self.graph, arena.views)
-            hosts = self.host_values(leaves) if self.host_code else {}
+            hosts = self.host_values(leaves) if self.needs_hosts else {}
             given: list[Any] = []
             for number, param in enumerate(self.entry.params):
                 if param.kind == "input":
@@ -137,15 +142,15 @@ class Variant:
                     given.append(memory[param.index])
                 elif param.kind == "pack":
                     given.append(arena.arrays[param.name])
-                else:
+                elif param.kind == "ws":
                     given.append(self.workspace[number])
-            (self.entry.direct or self.entry.function)(*given)
+            invoke(self.entry, given)
             for original, copy in copied:
                 np.copyto(original, copy)
             self._commit(leaves, arena, outs)
             self.bound = {} if copied else arrays
         self.calls += 1
-        return self._results(leaves, outs, arrays)
+        return self._results(leaves, outs, arrays, hosts)
 
     def _sources(self, leaves: list[Any]) -> tuple[dict[Value, Any], list[tuple[Any, Any]]]:
         """The array of each input and cell; what is not aligned is copied in (and back if written)."""
@@ -182,21 +187,25 @@ class Variant:
 
     # -- results ------------------------------------------------------------------------------
 
-    def _results(self, leaves: list[Any], outs: list[Any], arrays: dict[Value, Any]) -> Any:
+    def _results(self, leaves: list[Any], outs: list[Any], arrays: dict[Value, Any], hosts: dict[str, Any]) -> Any:
         traced = self.traced
         differentiable = state.is_grad_enabled() and self.program.split is not None
         tensors = [wrap(array) for array in outs]
         results: list[Any] = []
         for number, output in enumerate(traced.outputs):
-            results.append(self._result(number, output, leaves, tensors))
+            results.append(self._result(number, output, leaves, tensors, hosts))
         if differentiable:
-            heads = [i for i in traced.differentiable]
-            attached = attach_backward(self, leaves, [results[i] for i in heads], outs, arrays)
-            for i, tensor in zip(heads, attached):
-                results[i] = tensor
+            attach_backward(self, leaves, results, outs, arrays, hosts)
+        for number, output in enumerate(traced.outputs):
+            if output.kind == "repeat":
+                results[number] = results[output.index]
+            elif output.kind == "part":
+                results[number] = view_of(results[output.index], output)
         return unflatten(traced.structure, results)
 
-    def _result(self, number: int, output: Output, leaves: list[Any], tensors: list[Tensor]) -> Any:
+    def _result(
+        self, number: int, output: Output, leaves: list[Any], tensors: list[Tensor], hosts: dict[str, Any]
+    ) -> Any:
         if output.kind == "value":
             tensor = tensors[output.index]
             if output.freed:
@@ -205,15 +214,10 @@ class Variant:
         if output.kind == "argument":
             return leaves[output.index]
         if output.kind == "view":
-            base, steps = output.item
-            out = base if steps else base.detach()
-            for prim, params in steps:
-                from symgrad.tensor.views import bind_view
-
-                out = bind_view(prim, out, params)
-            return out
+            base = leaves[output.index] if output.index >= 0 else output.item[0]
+            return view_of(base, replace(output, item=output.item[1]))
         if output.kind == "host":
-            return eval(output.item, {"__builtins__": {}, "abs": abs}, self.host_values(leaves))
+            return eval(output.item, {"__builtins__": {}, "abs": abs}, hosts)
         return output.item
 
     def _freed_node(self, number: int) -> Any:
@@ -226,6 +230,34 @@ class Variant:
                       if self.traced.graph.outputs[output.index] in e.outputs), None)  # fmt: skip
         node = Node(maker.prim if maker else None, {}, (), None, FREED, np.empty(shape, dtype))
         return node
+
+
+def view_of(base: Tensor, output: Output) -> Tensor:
+    """An output that is a view of `base` by the steps `output.item`, or `base` detached."""
+    if not output.item:
+        return detached(base)
+    with state.set_grad_enabled(state.is_grad_enabled() and output.requires_grad):
+        out = base if output.requires_grad else detached(base)
+        for prim, params in output.item:
+            out = bind_view(prim, out, params)
+    return out
+
+
+def invoke(entry: Entry, given: list[Any]) -> None:
+    """Run an entry, as one task or, where the work repays waking a thread, as several."""
+    function = entry.direct or entry.function
+    if entry.points is None:
+        function(*given)
+    elif entry.points < THRESHOLD:
+        function(*given, -1, 0)
+    else:
+        run_tasks(function, given)
+
+
+def run_tasks(function: Any, given: Any) -> None:
+    """All parts on the thread pool, then what follows them; the result does not depend on the pool."""
+    parallel_run(lambda task: function(*given, task, TASKS), TASKS)
+    function(*given, -2, TASKS)
 
 
 def allocate(graph: Graph, pooled: dict[int, Any]) -> tuple[list[Any], list[Any]]:

@@ -27,8 +27,20 @@ class Access:
 
 
 def strides_of(type: TensorType) -> Shape:
-    """Element strides, row-major where the type names none."""
-    return type.strides or contiguous_strides(type.shape)
+    """Element strides of a value that is computed: the type's if they leave no gaps, else row-major."""
+    return type.strides if type.strides is not None and reordered(type) else contiguous_strides(type.shape)
+
+
+def reordered(type: TensorType) -> bool:
+    """Whether the type lays its elements out densely, but in another order than row-major."""
+    if type.strides is None:
+        return False
+    step = 1
+    for stride, extent in sorted((int(s), int(e)) for s, e in zip(type.strides, type.shape) if int(e) != 1):
+        if stride != step:
+            return False
+        step *= extent
+    return True
 
 
 def own(atom: Atom) -> Access:

@@ -88,7 +88,8 @@ contiguous_p = primitive(
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """Matrix product with PyTorch's rules for vectors and batches."""
     if input.ndim == 0 or other.ndim == 0:
-        raise ShapeError(f"both arguments to matmul need to be at least 1D, but they are {input.ndim}D and {other.ndim}D")
+        raise ShapeError("both arguments to matmul need to be at least 1D, but they are "
+                         f"{input.ndim}D and {other.ndim}D")  # fmt: skip
     _same_dtype(input, other)
     a = unsqueeze(input, 0) if input.ndim == 1 else input
     b = unsqueeze(other, 1) if other.ndim == 1 else other

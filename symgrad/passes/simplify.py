@@ -71,7 +71,8 @@ def simplify(graph: Graph, *, exact: bool = False, fired: list[str] | None = Non
                     if replacement is not None:
                         if fired is not None:
                             fired.append(pattern.rule.name)
-                        once.pop(replacement, None)  # it now has this one's uses too
+                        if isinstance(replacement, Value):
+                            once.pop(replacement, None)  # it now has this one's uses too
                         return (replacement,)
             makers.update((out, eqn) for out in eqn.outputs)
             once.update((out, eqn) for out in eqn.outputs if out in once)

@@ -12,6 +12,7 @@ from types import ModuleType
 import numpy as np
 
 from symgrad.codegen import Module, emit
+from symgrad.ir.access import reordered
 from symgrad.ir import Builder, Dim, Graph, TensorType, Value, parse
 from symgrad.ir.interpret import host_expressions, interpret
 from symgrad.ops import PRIMITIVES
@@ -126,7 +127,7 @@ def inputs_extent(graph: Graph, inputs, name: str) -> int:
 
 
 def shaped(array: np.ndarray, type: TensorType) -> np.ndarray:
-    if type.strides is None:
+    if not reordered(type):
         return array
     strides = [int(s) * array.itemsize for s in type.strides]
     return np.lib.stride_tricks.as_strided(array, tuple(map(int, type.shape)), strides)

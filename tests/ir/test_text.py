@@ -144,7 +144,8 @@ def test_what_is_no_graph_is_a_parse_error(bad: str, says: str) -> None:
     "y = (lambda: open('HOSTILE', 'w'))()", "import os; os.mknod('HOSTILE')", "y: open('HOSTILE', 'w') = x",
     "y = neg(*[open('HOSTILE', 'w')])", "y = neg(**{'x': open('HOSTILE', 'w')})", "exec('1')",
     "return host(open('HOSTILE', 'w'), f32(1.0))", "x[open('HOSTILE', 'w')] = x", "y = neg(x)\0",
-    "y = neg(" + "(" * 300 + "x" + ")" * 300 + ")", "y = add(x, " + "-" * 99999 + "1)", "y = add(x, " + "9" * 9999 + ")",
+    "y = neg(" + "(" * 300 + "x" + ")" * 300 + ")", "y = add(x, " + "-" * 99999 + "1)",
+    "y = add(x, " + "9" * 9999 + ")",
 ])  # fmt: skip
 def test_hostile_text_is_never_executed(line: str, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -194,5 +195,6 @@ def test_random_graphs_round_trip(graph: Graph) -> None:
     inputs = [np.full(v.type.shape, 0.5, v.type.dtype.np) for v in graph.inputs]
     cells = [np.full(v.type.shape, -0.25, v.type.dtype.np) for v in graph.cells]
     with np.errstate(all="ignore"):
-        for was, now in zip(sum(interpret(graph, inputs, cells), []), sum(interpret(again, inputs, cells), [])):
-            assert was.tobytes() == now.tobytes()
+        before, after = interpret(graph, inputs, cells), interpret(again, inputs, cells)
+    for was, now in zip(sum(before, []), sum(after, [])):
+        assert was.tobytes() == now.tobytes()

@@ -7,6 +7,7 @@ emitted module and the pictures cite are its lines, and it is there to be change
 from __future__ import annotations
 
 import importlib.util
+import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,6 +86,7 @@ def demo(folder: Path, *, steps: int = 2000, backend: str = "auto", with_peers: 
     width = max(len(path.name) for path, _ in made)
     for path, words in made:
         print(f"  {path.name:<{width}}  {words}")
+    print(f"\nSee every pass: symgrad graph {os.path.relpath(script)}:step --show passes")
     return 0 if same else 1
 
 

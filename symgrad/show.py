@@ -111,7 +111,7 @@ def parse_arguments(text: str) -> Arguments:
 
     >>> args, kwargs = parse_arguments("f32[2,3], flag=True")
     >>> args[0].shape, kwargs
-    (symgrad.Size([2, 3]), {'flag': True})
+    (torch.Size([2, 3]), {'flag': True})
     """
     try:
         call = ast.parse(f"f({text.replace('[]', '[()]')})", mode="eval").body

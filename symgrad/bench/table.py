@@ -78,7 +78,7 @@ def show(
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for number, column in enumerate(columns):
         table.add_column(plain(column), justify="right" if number else "left",
-                         no_wrap=True, style="bold green" if column == best else "")  # fmt: skip
+                         no_wrap=True, style="bold green" if best and column == best else "")  # fmt: skip
     for row in rows:
         table.add_row(*(plain(cell) for cell in row))
     out = console()

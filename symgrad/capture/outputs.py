@@ -102,7 +102,7 @@ def _output(capture: Capture, leaf: Any, values: list[Value], paths: list[Any]) 
         with state.eagerly():
             place = capture.cell(base).argument
         return Output("view", -1 if place is None else place,
-                      (base, view.steps if view is not None else ()), leaf._rg)  # fmt: skip
+                      (base.owner if type(base._data) is Value else base, view.steps if view is not None else ()), leaf._rg)  # fmt: skip
     value = capture.value_of(leaf)
     made = Output("value", len(values), None, leaf._rg)
     values.append(value)

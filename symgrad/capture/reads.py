@@ -23,7 +23,7 @@ from symgrad.tensor.core import Tensor
 
 _STDLIB = tuple(p for p in (sysconfig.get_path("stdlib"), sysconfig.get_path("purelib")) if p)
 _SCALARS = (bool, int, float, complex, str, bytes, type(None))
-_chains: dict[types.CodeType, tuple[tuple[str, str, tuple[str, ...]], ...]] = {}
+_chains: dict[types.CodeType, tuple[tuple[str, str, tuple[Any, ...]], ...]] = {}
 _MISSING = object()
 
 
@@ -39,7 +39,8 @@ class Read:
         self.text = text
         self.seen = snapshot(value)
         self.loc = loc
-        self.protected = hasattr(holder, "_parameters") and how == "attr"
+        # A Module's attributes cannot be rebound unseen; what they hold can be changed.
+        self.protected = hasattr(holder, "_parameters") and how == "attr" and self.seen[0] not in ("list", "dict")
 
     def current(self) -> Any:
         """The value now."""
@@ -47,6 +48,11 @@ class Read:
             return self.holder.get(self.key, _MISSING)
         if self.how == "deref":
             return _contents(self.holder)
+        if self.how == "item":
+            try:
+                return self.holder[self.key]
+            except LookupError:
+                return _MISSING
         return getattr(self.holder, self.key, _MISSING)
 
     def changed(self) -> bool:
@@ -67,6 +73,8 @@ class Read:
                 self.holder[self.key] = old
             elif self.how == "deref":
                 self.holder.cell_contents = old
+            elif self.how == "item":
+                self.holder[self.key] = old
             else:
                 setattr(self.holder, self.key, old)
 
@@ -83,7 +91,10 @@ def snapshot(value: Any) -> tuple[Any, ...]:
     if isinstance(value, _SCALARS):
         return ("scalar", value)
     if isinstance(value, (types.FunctionType, types.MethodType)):
-        return ("code", value.__code__)
+        function = getattr(value, "__func__", value)
+        closure = tuple(_brief(_contents(c)) for c in function.__closure__ or ())
+        return ("code", value.__code__, (function.__defaults__, function.__kwdefaults__, closure,
+                                         id(getattr(value, "__self__", None))))  # fmt: skip
     if type(value) is list:
         return ("list", tuple(id(v) if not isinstance(v, _SCALARS) else v for v in value), list(value))
     if type(value) is tuple:
@@ -93,12 +104,18 @@ def snapshot(value: Any) -> tuple[Any, ...]:
     return ("object", value)
 
 
+def _brief(value: Any) -> Any:
+    return value if isinstance(value, _SCALARS) else id(value)
+
+
 def same(a: tuple[Any, ...], b: tuple[Any, ...]) -> bool:
     """Whether two snapshots agree."""
     if a[0] != b[0]:
         return False
-    if a[0] in ("object", "code"):
+    if a[0] == "object":
         return a[1] is b[1]
+    if a[0] == "code":
+        return a[1] is b[1] and a[2] == b[2]
     return bool(a[1] == b[1]) and repr(type(a[1])) == repr(type(b[1])) or (a[1] != a[1] and b[1] != b[1])
 
 
@@ -109,6 +126,8 @@ class Reads:
         self.found: dict[tuple[int, str, str], Read] = {}
         self.random_loc: Loc | None = None
         self._keep: list[Any] = []
+        self._names: dict[str, Loc] = {}
+        self._objects: dict[int, tuple[Any, str]] = {}
         self._random = random.getstate()
         self._np_random = np.random.get_state()
 
@@ -154,19 +173,77 @@ class Reads:
                 self._add(cell, name, "deref", name, value, loc)
             else:
                 value = frame.f_locals.get(name, _MISSING)
+            self._reach(value, name)
             self._follow(value, name, attrs, loc)
+        for name in attribute_names(code):
+            if name not in self._names:
+                self._names[name] = loc
+                for holder, text in list(self._objects.values()):
+                    self._attribute(holder, text, name, loc)
 
-    def _follow(self, value: Any, text: str, attrs: tuple[str, ...], loc: Loc) -> None:
-        for attr in attrs:
-            if value is _MISSING or isinstance(value, (Tensor, *_SCALARS, np.ndarray, type)) or _is_package(value):
+    def _reach(self, value: Any, text: str, depth: int = 4) -> None:
+        """Note the user's objects under `value`: attributes of theirs that the code names are read."""
+        if type(value) in (list, tuple, dict):
+            if depth and len(self._objects) < _MOST_OBJECTS:
+                items = value.items() if type(value) is dict else enumerate(value)
+                for key, item in list(items)[:_MOST_OBJECTS]:
+                    self._reach(item, f"{text}[{key!r}]", depth - 1)
+            return
+        if id(value) in self._objects or not _is_users(value) or len(self._objects) >= _MOST_OBJECTS:
+            return
+        self._objects[id(value)] = (value, text)
+        for name, loc in list(self._names.items()):
+            self._attribute(value, text, name, loc)
+        if depth and not isinstance(value, type):
+            for key, item in list(vars(value).items()):
+                self._reach(item, f"{text}.{key}", depth - 1)
+
+    def _attribute(self, holder: Any, text: str, name: str, loc: Loc) -> None:
+        if isinstance(getattr(type(holder), name, None), property) or (
+            isinstance(holder, type) and isinstance(holder.__dict__.get(name), property)
+        ):
+            return
+        value = getattr(holder, name, _MISSING)
+        if isinstance(value, (*_SCALARS, list, tuple, dict, Tensor, np.ndarray, types.FunctionType)):
+            self._add(holder, name, "attr", f"{text}.{name}", value, loc)
+
+    def _follow(self, value: Any, text: str, steps: tuple[Any, ...], loc: Loc) -> None:
+        for how, key in steps:
+            if how == "item":
+                if type(value) not in (dict, list, tuple):
+                    return
+                holder, text = value, f"{text}[{key!r}]"
+                try:
+                    value = holder[key]
+                except (LookupError, TypeError):
+                    return
+                if type(holder) is not tuple:
+                    self._add(holder, key, "item", text, value, loc)
+                continue
+            if value is _MISSING or isinstance(value, (Tensor, *_SCALARS, np.ndarray)) or _is_package(value):
                 return
-            if isinstance(getattr(type(value), attr, None), property):
+            if isinstance(value, type) and not _is_users(value):
                 return
-            holder, text = value, f"{text}.{attr}"
-            value = getattr(holder, attr, _MISSING)
-            if value is _MISSING or isinstance(value, types.MethodType):
+            if isinstance(getattr(type(value), key, None), property):
                 return
-            self._add(holder, attr, "attr", text, value, loc)
+            holder, text = value, f"{text}.{key}"
+            value = getattr(holder, key, _MISSING)
+            if value is _MISSING:
+                return
+            if isinstance(value, types.MethodType):
+                if hasattr(holder, "_parameters"):  # only there is a rebound method seen for free
+                    self._add(holder, key, "attr", text, value, loc)
+                return
+            self._add(holder, key, "attr", text, value, loc)
+
+    def function(self, function: Any) -> None:
+        """The traced function itself: its code and defaults."""
+        function = getattr(function, "__func__", function)
+        if isinstance(function, types.FunctionType):
+            code = function.__code__
+            loc = Loc(code.co_filename, code.co_firstlineno, code.co_name)
+            for key in ("__code__", "__defaults__", "__kwdefaults__"):
+                self._add(function, key, "attr", f"{function.__name__}.{key}", getattr(function, key), loc)
 
     def _add(self, holder: Any, key: str, how: str, text: str, value: Any, loc: Loc) -> None:
         place = (id(holder), key, how)
@@ -221,8 +298,38 @@ def frame_closure(frame: Any) -> list[Any]:
     return []
 
 
-def chains(code: types.CodeType) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
-    """The (kind, name, attributes) loads of a code object: global, deref, or argument."""
+def _is_users(value: Any) -> bool:
+    """Whether a value is an object (or class) of the user's own making."""
+    kind = value if isinstance(value, type) else type(value)
+    if isinstance(value, (Tensor, types.ModuleType, types.FunctionType, types.MethodType)):
+        return False
+    if not kind.__flags__ & _HEAP_TYPE or not hasattr(value, "__dict__"):
+        return False
+    package = str(kind.__module__).partition(".")[0]
+    return package not in _NOT_USERS and package not in sys.stdlib_module_names or kind.__module__ == "__main__"
+
+
+_HEAP_TYPE = 1 << 9
+_NOT_USERS = ("symgrad", "numpy", "builtins")
+_MOST_OBJECTS = 1000
+
+
+def attribute_names(code: types.CodeType) -> tuple[str, ...]:
+    """Names of all attributes a code object loads, and of those it may get by name."""
+    found = _attributes.get(code)
+    if found is None:
+        names = {str(i.argval) for i in dis.get_instructions(code) if i.opname in ("LOAD_ATTR", "LOAD_METHOD")}
+        if "getattr" in code.co_names:
+            names |= {c for c in code.co_consts if isinstance(c, str) and c.isidentifier()}
+        found = _attributes[code] = tuple(sorted(names))
+    return found
+
+
+_attributes: dict[types.CodeType, tuple[str, ...]] = {}
+
+
+def chains(code: types.CodeType) -> tuple[tuple[str, str, tuple[Any, ...]], ...]:
+    """The (kind, name, steps) loads of a code object: global, deref, or argument."""
     found = _chains.get(code)
     if found is None:
         found = _chains[code] = tuple(dict.fromkeys(_scan(code)))
@@ -232,14 +339,25 @@ def chains(code: types.CodeType) -> tuple[tuple[str, str, tuple[str, ...]], ...]
 def _scan(code: types.CodeType) -> Any:
     count = code.co_argcount + code.co_kwonlyargcount
     arguments = set(code.co_varnames[:count])
-    kind, name, attrs = "", "", []
+    kind, name = "", ""
+    attrs: list[Any] = []
+    constant: Any = None
     for ins in dis.get_instructions(code):
         op = ins.opname
         if op in ("CACHE", "PRECALL", "EXTENDED_ARG", "PUSH_NULL", "NOP"):
             continue
         if kind and op in ("LOAD_ATTR", "LOAD_METHOD"):
-            attrs.append(str(ins.argval))
+            attrs.append(("attr", str(ins.argval)))
             continue
+        if kind and op in ("LOAD_CONST", "LOAD_SMALL_INT") and constant is None:
+            constant = ins.argval if isinstance(ins.argval, (str, int)) else None
+            if constant is not None:
+                continue
+        if kind and constant is not None and (op == "BINARY_SUBSCR" or op == "BINARY_OP" and ins.argrepr == "[]"):
+            attrs.append(("item", constant))
+            constant = None
+            continue
+        constant = None
         if kind:
             yield kind, name, tuple(attrs)
             kind = ""

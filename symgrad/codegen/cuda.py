@@ -225,6 +225,8 @@ class CudaPrinter(Printer):
         """An operation on bools."""
         words = {"add": "|", "or": "|", "maximum": "|", "fold_add": "|", "mul": "&", "and": "&",
                  "minimum": "&", "fold_mul": "&", "xor": "^"}  # fmt: skip
+        if op.fn == "abs":
+            return self.expr(op.args[0], UNARY), UNARY
         if op.fn not in words:
             raise BackendError(f"no backend prints {op.fn!r} of bools")
         return self.bits(words[op.fn], op)

@@ -47,7 +47,7 @@ class Equations:
         if atom not in self.env:
             eqn = self.maker[atom]
             if isinstance(eqn.prim.lower, Alias) or eqn in self.synthetic:
-                return self.atom(eqn.inputs[eqn.outputs.index(atom)])
+                return self.atom(eqn.inputs[eqn.outputs.index(atom)], scalar=scalar)
             if eqn.prim.name == "full" and scalar:
                 return self.literal(Literal(eqn.params["value"], atom.type.dtype))
             self.equation(eqn)

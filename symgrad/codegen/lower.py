@@ -185,7 +185,10 @@ class _Kernel:
     def scalar_equation(self, eqn: Eqn, body: _Body) -> None:
         """A 0-d equation as a formula on scalars."""
         value = eqn.out
-        operands = [self.scalar(self.schedule.seen(a)) for a in eqn.inputs]
+        inputs = eqn.inputs
+        if isinstance(eqn.prim.lower, Write):  # the one element is written, or nothing is
+            inputs = inputs[1:] if int(inputs[1].type.size) else inputs[:1]
+        operands = [self.scalar(self.schedule.seen(a)) for a in inputs]
         result = self.compute(eqn, operands, body, loops.index(0))
         self.define_scalar(value, result, body, note(eqn))
 
@@ -200,10 +203,8 @@ class _Kernel:
     def compute(self, eqn: Eqn, operands: list[Expr], body: _Body, linear: Expr) -> Expr:
         """The formula of a scalar (or trivially reduced, or copied) equation."""
         lower, dtype = eqn.prim.lower, eqn.out.type.dtype
-        if isinstance(lower, (Reduce, View)):
+        if isinstance(lower, (Reduce, View, Write)):
             return operands[0]
-        if isinstance(lower, Write):
-            return operands[1]
         if isinstance(lower, Draw):
             drawn = int64 if lower.sampler == "randint" else dtype
             fn = f"{lower.sampler}_{drawn.short}"

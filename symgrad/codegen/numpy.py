@@ -69,10 +69,10 @@ class _Entry:
         for values, kind in ((self.graph.inputs, INPUT), (self.graph.cells, CELL)):
             for i, value in enumerate(values):
                 self.names_of[value] = self.names.homes[Home(kind, i)]
-        for value, homes in self.schedule.homes.items():
-            outs = [h for h in homes if h.kind == OUT]
-            if outs and self.is_ufunc(value):
-                self.names_of[value] = self.names.homes[outs[0]]
+        for value in self.schedule.homes:
+            out = self.schedule.whole_output(value)
+            if out is not None and self.is_ufunc(value):
+                self.names_of[value] = self.names.homes[out]
         for value, slot in self.every.slots.items():
             temps = [h for h in self.schedule.homes.get(value, ()) if h.kind == TEMP]
             name = self.names.homes[temps[0]] if temps else self.local.fresh(value.hint or "t")
@@ -90,6 +90,13 @@ class _Entry:
                 return atom
             atom = eqn.inputs[eqn.outputs.index(atom)] if eqn.inputs else Literal(0, atom.type.dtype)
         return None
+
+    def memory_of(self, atom: Atom) -> Value | None:
+        """The value whose memory an atom's array may share."""
+        base = self.base(atom)
+        while base in self.maker and self.schedule.may_alias(self.maker[base]):
+            base = self.base(self.maker[base].inputs[0])
+        return base
 
     def passes_over(self, eqn: Eqn, value: Value) -> bool:
         return eqn in self.schedule.synthetic or self.schedule.access[value].root is not value
@@ -180,7 +187,7 @@ class _Entry:
         written = {c for c, _ in self.graph.effects}
         late = []
         for cell, atom in self.graph.effects:
-            value, base = run.atom(atom), self.base(atom)
+            value, base = run.atom(atom), self.memory_of(atom)
             target = self.names_of[cell]
             if value == target:
                 continue

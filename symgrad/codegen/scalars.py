@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Mapping
 
 from symgrad.codegen.loops import Const, Expr, Op, Var
-from symgrad.dtypes import FLOATING, DType, bool_
+from symgrad.dtypes import DType, bool_
 from symgrad.errors import BackendError
 
 
@@ -68,7 +68,7 @@ def formula(
     `name` gives a variable for a subexpression that is used more than once.
     """
     node = ast.parse(text, mode="eval").body
-    found = _Formula(operands, params, name).visit(node)
+    found = _Formula(operands, params, name, dtype).visit(node)
     return convert(_typed(found, dtype), dtype)
 
 
@@ -91,8 +91,10 @@ def _typed(found: "Expr | _Number", dtype: DType) -> Expr:
 
 
 class _Formula:
-    def __init__(self, operands: Mapping[str, Expr], params: Mapping[str, Any], name: Callable[[Expr], Expr]):
+    def __init__(self, operands: Mapping[str, Expr], params: Mapping[str, Any],
+                 name: Callable[[Expr], Expr], dtype: DType):  # fmt: skip
         self.operands = operands
+        self.dtype = dtype
         self.params = params
         self.name = name
 
@@ -118,10 +120,9 @@ class _Formula:
             return self.call(node.func.id, [self.visit(a) for a in node.args])
         raise BackendError(f"a scalar formula may not say {ast.unparse(node)!r}")
 
-    @staticmethod
-    def common(*args: Expr | _Number) -> tuple[Expr, ...]:
-        """The arguments with bare numbers given the dtype of the others."""
-        dtype = next(a.dtype for a in args if not isinstance(a, _Number))
+    def common(self, *args: Expr | _Number) -> tuple[Expr, ...]:
+        """The arguments with bare numbers given the dtype of the others (of the result, if all are)."""
+        dtype = next((a.dtype for a in args if not isinstance(a, _Number)), self.dtype)
         return tuple(_typed(a, dtype) for a in args)
 
     def same(self, fn: str, *args: Expr | _Number) -> Expr | _Number:
@@ -145,24 +146,9 @@ class _Formula:
             x, n = args
             assert isinstance(n, _Number) and not isinstance(x, _Number)
             return self.power(x, int(n.value))
-        if fn == "sign":
-            return self.sign(args[0])
         if fn not in SPELLINGS:
             raise BackendError(f"unknown scalar function {fn!r}", hint="add it to codegen.scalars.SPELLINGS")
         return self.same(fn, *args)
-
-    def sign(self, x: Expr | _Number) -> Expr:
-        """1, -1 or 0; x itself (nan) if it is none of more, less and equal to 0."""
-        assert not isinstance(x, _Number)
-        x = self.name(x)
-        one, zero = constant(1, x.dtype), constant(0, x.dtype)
-        found = x
-        for test, value in (("eq", zero), ("lt", constant(-1, x.dtype)), ("gt", one)):
-            if x.dtype.category != FLOATING and test == "eq":
-                found = zero
-            elif test != "lt" or x.dtype.np.kind != "u":
-                found = Op("select", (Op(test, (x, zero), bool_), value, found), x.dtype)
-        return found
 
     def power(self, x: Expr, n: int) -> Expr:
         """x to the n by squaring, in the order the array form multiplies."""

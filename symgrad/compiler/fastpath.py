@@ -99,7 +99,7 @@ def _reads(writer: _Writer, variant: "Variant") -> None:
             continue
         value = writer.const(f"v{i}", read.current())
         key = repr(read.key)
-        look = {"global": f"{holder}[{key}]", "deref": f"{holder}.cell_contents"}.get(
+        look = {"global": f"{holder}[{key}]", "item": f"{holder}[{key}]", "deref": f"{holder}.cell_contents"}.get(
             read.how, f"{holder}.{read.key}")  # fmt: skip
         writer.check(f"{look} is not {value}")
     for i, (tensor, _, before) in enumerate(variant.guards.grad_reads):

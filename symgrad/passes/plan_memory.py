@@ -17,7 +17,7 @@ from symgrad.ir.dims import Dim
 from symgrad.ir.extents import poly
 from symgrad.ir.graph import Eqn, Value
 from symgrad.ir.primitive import Reduce
-from symgrad.passes.schedule import OUT, TEMP, Call, Kernel, Plan, Schedule, Slot
+from symgrad.passes.schedule import TEMP, Call, Kernel, Plan, Schedule, Slot
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
@@ -46,8 +46,8 @@ def plan_memory(schedule: Schedule) -> Plan:
     ]  # fmt: skip
     plan = _plan(schedule, schedule.temps, times.__getitem__, scratch)
     order = {eqn: i for i, eqn in enumerate(e for s in schedule.steps for e in s.eqns)}
-    lone = [eqn.out for eqn in order if eqn.prim.is_ufunc and eqn.out.type.ndim and all(
-        home.kind != OUT for home in schedule.homes.get(eqn.out, ()))]  # fmt: skip
+    lone = [eqn.out for eqn in order if eqn.prim.is_ufunc and eqn.out.type.ndim
+            and schedule.whole_output(eqn.out) is None]  # fmt: skip
     return replace(plan, every=_plan(schedule, lone, order.__getitem__, []))
 
 
@@ -107,6 +107,11 @@ def _wants(schedule: Schedule, values: list[Value], time: Callable[[Eqn], int]) 
     for atom in schedule.graph.results():
         if isinstance(root := schedule.seen(atom).root, Value) and root in first:
             last[root] = end + 1
+    for step in reversed(schedule.steps):
+        for eqn in reversed(step.eqns):
+            for atom in eqn.inputs if schedule.may_alias(eqn) else ():
+                if isinstance(root := schedule.seen(atom).root, Value):
+                    last[root] = max(last.get(root, 0), last[eqn.out])
     return [Want(v, v.type.dtype, v.type.size, first[v], last[v] + 1) for v in dict.fromkeys(values)]
 
 

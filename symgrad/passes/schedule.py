@@ -14,6 +14,7 @@ from typing import Iterator, Mapping
 from symgrad.dtypes import DType
 from symgrad.ir.access import Access
 from symgrad.ir.graph import Atom, Eqn, Graph, Literal, Value
+from symgrad.ir.primitive import View
 from symgrad.ir.types import Shape
 
 INPUT, CELL, OUT, TEMP = "input", "cell", "out", "temp"
@@ -107,6 +108,20 @@ class Schedule:
         from symgrad.ir.access import own
 
         return self.access[atom] if isinstance(atom, Value) else own(atom)
+
+    def whole_output(self, value: Value) -> Home | None:
+        """The output that is `value` in its own shape and is written by its equation, if any."""
+        for home in self.homes.get(value, ()):
+            if home.kind == OUT:
+                type = self.graph.outputs[home.index].type
+                if (type.shape, type.strides) == (value.type.shape, value.type.strides):
+                    return home
+        return None
+
+    @staticmethod
+    def may_alias(eqn: Eqn) -> bool:
+        """Whether the array form may give back its operand's own memory."""
+        return isinstance(eqn.prim.lower, View) or eqn.prim.name in ("contiguous", "clamp", "pow")
 
     def hosts(self) -> dict[tuple[str, str], Literal]:
         """Literals the host computes, by (expression, dtype name), in order of first use."""

@@ -96,9 +96,11 @@ def run_module(source: str, *args: Any, entry: str = "run") -> ModuleType:
 
 def compile_kernels(source: str, arch: str = "sm_90") -> list[str]:
     """Compile the kernels of an emitted module with NVRTC; their names. Raises CompileError."""
-    names = []
-    for value in vars(load_module(source)).values():
-        if isinstance(value, RawKernel):
-            nvrtc.compile_cubin(value.code, value.name, arch)
-            names.append(value.name)
-    return names
+    kernels = [k for k in vars(load_module(source)).values() if isinstance(k, RawKernel)]
+    for code in dict.fromkeys(k.code for k in kernels):
+        names = [k.name for k in kernels if k.code == code]
+        cubin = nvrtc.compile_cubin(code, names[0], arch)
+        missing = [n for n in names if b".text." + n.encode() + b"\0" not in cubin]
+        if missing:
+            raise nvrtc.CompileError("NVRTC", f"no kernels named {missing}", code)
+    return [k.name for k in kernels]

@@ -77,10 +77,14 @@ def test_two_entries(backend):
     module = emit(plans, backend=backend, title="two")
     loaded = load(module.source)
     x, y, z = np.arange(5, dtype="f"), np.zeros(5, "f"), np.zeros(5, "f")
-    loaded.forward(x, y)
-    loaded.backward(x, y, z)
+    more = {"ws": np.zeros(0), "task": -1, "tasks": 0}
+    extra = {e: [more.get(p.name, more.get(p.kind)) for p in module.entries[e].params
+                 if p.kind in ("ws", "task")] for e in plans}  # fmt: skip
+    loaded.forward(x, y, *extra["forward"])
+    loaded.backward(x, y, z, *extra["backward"])
     assert np.allclose(z, x * np.exp(x))
-    assert loaded.check_forward(x, y) is None and "shape" in loaded.check_backward(x, y[:3], z)
+    assert loaded.check_forward(x, y, *extra["forward"]) is None
+    assert "shape" in loaded.check_backward(x, y[:3], z, *extra["backward"])
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -100,13 +100,13 @@ class Maker:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_numpy(seed, length):
     graph = Maker(np.random.default_rng(seed)).graph(length)
     compare(graph, "numpy", seed=seed, hosts={"h": 0.5})
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(12))
 def test_numba(seed):
     graph = Maker(np.random.default_rng(seed)).graph(30)
     compare(graph, "numba", seed=seed, hosts={"h": 0.5}, ulps=64)

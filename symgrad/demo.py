@@ -44,6 +44,7 @@ class Fit:
             start = time.perf_counter()
             self.losses.append(self.step(x, y).item())
             self.first_seconds = time.perf_counter() - start
+            bar.reset()  # so that the rate it shows is that of the steps, not of compiling
             for number in range(1, steps):
                 self.losses.append(self.step(x, y).item())
                 if number % REPORT_EVERY == REPORT_EVERY - 1:

@@ -54,6 +54,7 @@ class Capture:
         self.shared: list[tuple[Cell, Cell]] = []
         self.grads: dict[int, GradSlot] = {}
         self.leaf_of: dict[Value, Tensor] = {}
+        self.touched: dict[int, Tensor] = {}
         self.leaf_values: dict[tuple[int, Value], Value] = {}
         self.connected: set[Value] = set()
         self.known: set[Value] = set()
@@ -83,6 +84,8 @@ class Capture:
 
     def value_of(self, tensor: Tensor) -> Value:
         """What stands for `tensor` now; a concrete tensor is lifted to a cell."""
+        if type(tensor._data) is not Value and id(tensor) not in self.arguments:
+            self.touched.setdefault(id(tensor), tensor)
         value = self._memory_value(tensor)
         if tensor._rg and tensor._view is None:
             if type(tensor._data) is not Value:
@@ -96,7 +99,7 @@ class Capture:
             return self.cell(tensor).now
         base = tensor._base
         if base is not None and tensor._view is None:
-            if type(tensor._data) is Value or base._data is tensor._data or same_memory(tensor, base):
+            if type(tensor._data) is Value:
                 return self._memory_value(base)
         if type(tensor._data) is Value:
             view = tensor._view
@@ -162,7 +165,7 @@ class Capture:
 
     def cell(self, tensor: Tensor) -> Cell:
         """The cell for the memory of a concrete tensor."""
-        owner = tensor.owner if id(tensor) not in self.arguments else tensor
+        owner = tensor
         found = self.cells.get(id(owner))
         if found is not None:
             return found

@@ -60,6 +60,22 @@ def memory_of(tensor: Tensor) -> int:
     return id(data)
 
 
+def layout_of(tensors: Any) -> list[Any]:
+    """Which of some concrete tensors share memory, and where in it: what a trace assumed of them."""
+    owners = [memory_of(t) for t in tensors]
+    first: dict[int, Any] = {}
+    found: list[Any] = []
+    for owner, tensor in zip(owners, tensors):
+        if owners.count(owner) == 1:
+            found.append(None)
+            continue
+        data = tensor._data
+        address = data.__array_interface__["data"][0] if isinstance(data, np.ndarray) else 0
+        start = first.setdefault(owner, (len(found), address))
+        found.append((start[0], address - start[1], data.shape, data.strides))
+    return found
+
+
 def same_memory(a: Tensor, b: Tensor) -> bool:
     """Whether two concrete tensors are the same elements in the same order."""
     x, y = a._data, b._data

@@ -22,6 +22,7 @@ from symgrad.capture.reads import Read, Reads
 from symgrad.errors import RandomStateError, SideEffectError
 from symgrad.ir.dims import Dim
 from symgrad.ir.graph import Graph, Value
+from symgrad.ops.gradients import gradients
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, fresh_node, wrap
 from symgrad.tensor.host import HostScalar
@@ -49,6 +50,7 @@ class Traced:
     pinned: tuple[tuple[int, Tensor], ...] = ()
     argument_of: dict[int, int] = field(default_factory=dict)
     made: frozenset[int] = frozenset()
+    touched: tuple[Tensor, ...] = ()
     leaf_hooks: tuple[tuple[Tensor, tuple[Any, ...]], ...] = ()
     lift: Any = None
 
@@ -204,6 +206,7 @@ def _finish(
         tuple(i for i, o in enumerate(outputs) if o.group >= 0),
     )  # fmt: skip
     traced.argument_of = dict(capture.arguments)
+    traced.touched = tuple(capture.touched.values())
     traced.made = frozenset(id(t) for t in capture.leaf_of.values() if type(t._data) is Value)
 
     traced.leaf_hooks = tuple(
@@ -258,3 +261,8 @@ def _name_cells(capture: Capture, reads: Reads) -> None:
         cell.entry.hint = cell.entry.hint or "state"
         if cell.written:
             cell.now.hint = f"{cell.entry.hint}_new"
+    for eqn in capture.builder.eqns:
+        if eqn.prim is gradients:
+            for target, out in zip(eqn.inputs[2 * eqn.params["roots"] :], eqn.outputs):
+                if isinstance(target, Value):
+                    out.hint = f"g_{target.hint}"

@@ -7,12 +7,12 @@ they are rows of one larger matrix.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Callable
 
 from symgrad.codegen import loops
-from symgrad.codegen.loops import Const, Expr, INDEX, Op, Var
+from symgrad.codegen.loops import INDEX, Const, Expr, Op, Var
 from symgrad.codegen.lower import extent_expr
 from symgrad.dtypes import DType, float32, float64
 from symgrad.ir.access import Access, broadcast_strides, leading, own

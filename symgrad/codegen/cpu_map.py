@@ -13,7 +13,19 @@ from dataclasses import replace
 
 from symgrad.codegen import loops
 from symgrad.codegen.loops import (
-    INDEX, Assign, Const, Expr, For, Let, Load, Nest, Op, Reduction, Stmt, Store, Var,
+    INDEX,
+    Assign,
+    Const,
+    Expr,
+    For,
+    Let,
+    Load,
+    Nest,
+    Op,
+    Reduction,
+    Stmt,
+    Store,
+    Var,
 )  # fmt: skip
 from symgrad.codegen.scalars import convert
 from symgrad.dtypes import BOOL, FLOATING, DType, float32, float64, int32, int64
@@ -192,9 +204,9 @@ class _Map:
     def scatter(self, r: Reduction, value: Expr) -> list[Stmt]:
         """Fold one value into the buffer of results."""
         if r.scratch:
-            index = (self.packed(r),)
-            old = Load(r.scratch, index, float64)
-            return [Store(r.scratch, index, Op(r.op, (old, convert(value, float64)), float64))]
+            place = (self.packed(r),)
+            old = Load(r.scratch, place, float64)
+            return [Store(r.scratch, place, Op(r.op, (old, convert(value, float64)), float64))]
         value = convert(value, r.value.dtype)
         out: list[Stmt] = []
         for buffer, index in r.stores:

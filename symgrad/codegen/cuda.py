@@ -157,15 +157,11 @@ class CudaPrinter(Printer):
 
     def float_const(self, dtype: DType, value: float) -> str:
         self.typed(dtype)
-        single = dtype is float32
         if math.isfinite(value):
-            return shortest(dtype, value) + ("f" if single else "")
-        # CUDA has no name for these that needs no header.
-        bits = "7fc00000" if single else "7ff8000000000000ll"
-        if math.isinf(value):
-            bits = "7f800000" if single else "7ff0000000000000ll"
-        text = f"__int_as_float(0x{bits})" if single else f"__longlong_as_double(0x{bits})"
-        return f"-{text}" if value < 0 else text
+            return shortest(dtype, value) + ("f" if dtype is float32 else "")
+        name = f"{'NAN' if math.isnan(value) else 'INF'}_{dtype.short.upper()}"
+        self.use({name: FIXED[name]})
+        return f"-{name}" if value < 0 else name
 
     def op(self, op: Op) -> tuple[str, int]:
         if op.fn.startswith(("row_", "column_")):

@@ -16,7 +16,11 @@ UNSIGNED = {int32: "unsigned int", int64: "unsigned long long"}
 
 WRAPPING = {"add": "+", "sub": "-", "mul": "*"}
 
-FIXED = {
+FIXED = {  # those in capitals have names of their own only in headers
+    "INF_F32": "#define INF_F32 __int_as_float(0x7f800000)\n",
+    "NAN_F32": "#define NAN_F32 __int_as_float(0x7fc00000)\n",
+    "INF_F64": "#define INF_F64 __longlong_as_double(0x7ff0000000000000ll)\n",
+    "NAN_F64": "#define NAN_F64 __longlong_as_double(0x7ff8000000000000ll)\n",
     "maximum": """\
 // The larger; nan if either is.
 template <class T> static __device__ T maximum(T a, T b) { return a > b || a != a ? a : b; }

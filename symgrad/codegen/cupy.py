@@ -88,7 +88,8 @@ class _Entry:
         self.prefix = prefix
         self.schedule, self.graph = plan.schedule, plan.schedule.graph
         self.local = names.local()
-        self.sizes = dict(plan.sizes)
+        placed = {slot.dtype for slot in plan.slots.values()}
+        self.sizes = {d: size for d, size in plan.sizes.items() if d in placed}  # no scratch here
         self.maker = {v: e for e in self.graph.eqns for v in e.outputs}
         sources = self.graph.sources()
         self.extents = {n: sources[i].type.shape[axis] for n, (i, axis) in names.extents.items()}

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from symgrad.codegen import blas
 from symgrad.codegen.cupy import CudaText, cupy_entry, device_text, unit
 from symgrad.codegen.module import (
-    Entry, Module, Packs, Param, check_function, header, main_block, pack_of,
+    Entry,
+    Module,
+    Packs,
+    Param,
+    check_function,
+    header,
+    main_block,
+    pack_of,
 )  # fmt: skip
 from symgrad.codegen.names import Names
 from symgrad.codegen.native import KERNEL_NATIVE, KERNEL_PYTHON, Used, numba_entry

@@ -11,7 +11,8 @@ import ast
 import inspect
 import math
 import textwrap
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from symgrad.codegen.random_helpers import closure, numpy_helpers
 from symgrad.dtypes import BOOL, FLOATING, INTEGRAL, DType

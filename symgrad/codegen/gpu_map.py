@@ -27,6 +27,7 @@ from symgrad.ir.text import Namer
 
 THREADS = 256  # of a block: eight warps
 CHUNK = 1024  # elements whose sum has the precision of an element
+OF = {"add": "sum", "mul": "product", "max": "max", "min": "min"}
 ROW, COLUMN = 256, 32  # most lanes to a sum: a block, or 256 / 32 columns of 32 bytes in float32
 ZERO, ONE = loops.index(0), loops.index(1)
 THREAD, BLOCK = Var("threadIdx.x", INDEX), Var("blockIdx.x", INDEX)
@@ -257,7 +258,7 @@ class _Kernel:
         for r in reductions:
             op, narrow = folding(r)
             wide = float64 if _inexact(r) else narrow
-            sum_, all_ = self.namer.fresh(f"{r.name}_sum"), self.namer.fresh(f"{r.name}_all")
+            sum_, all_ = self.namer.fresh(f"{r.name}_{OF[op]}"), self.namer.fresh(f"{r.name}_all")
             if narrow not in rooms:
                 rooms[narrow] = self.namer.fresh("sums")
                 self.result.rooms[rooms[narrow]] = Room(narrow, total)
@@ -308,7 +309,7 @@ class _Kernel:
         for r in reductions:
             op, narrow = folding(r)
             wide = float64 if _inexact(r) else narrow
-            sum_ = self.namer.fresh(f"{r.name}_sum")
+            sum_ = self.namer.fresh(f"{r.name}_{OF[op]}")
             here = Var(sum_, wide)
             zeros.append(Assign(sum_, start_value(op, wide)))
             adds.append(Assign(sum_, fold(op, here, convert(r.value, wide)), r.note))

@@ -6,14 +6,15 @@ the same byte for byte for the same program, whatever the batch size.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Mapping
+from typing import Any
 
 from symgrad.codegen.equations import numpy_name, param
 from symgrad.codegen.names import Names
 from symgrad.codegen.numba import wrap_call
 from symgrad.codegen.printer import source_line
-from symgrad.dtypes import DType, int64, float64
+from symgrad.dtypes import DType, float64, int64
 from symgrad.ir.access import reordered, strides_of
 from symgrad.ir.extents import show
 from symgrad.ir.graph import Literal, Value
@@ -171,13 +172,11 @@ def step_lines(plan: Plan) -> list[str]:
 
 def moved(step: Step, plan: Plan) -> str:
     """What a step reads from and writes to memory."""
-    homes = plan.schedule.homes
     parts = []
     for word, values in (("reads", step.reads), ("writes", step.writes)):
         total: int = 0
         for value in values:
-            if value in homes or isinstance(step, Kernel) or isinstance(step, Call):
-                total = total + value.type.size * value.type.dtype.itemsize
+            total = total + value.type.size * value.type.dtype.itemsize
         parts.append(f"{word} {show(total)}")
     return f"{', '.join(parts)} bytes"
 

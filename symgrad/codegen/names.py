@@ -6,7 +6,7 @@ A kernel calls a buffer what the entry calls it, so a reader follows a value by 
 from __future__ import annotations
 
 import builtins
-from typing import Iterable
+from collections.abc import Iterable
 
 from symgrad.ir.graph import Graph, Literal, Value
 from symgrad.ir.text import Namer

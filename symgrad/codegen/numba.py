@@ -8,6 +8,7 @@ against being negative, which keeps loops from being vectorised. So numbers are 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 

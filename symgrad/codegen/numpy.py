@@ -11,7 +11,12 @@ import re
 
 from symgrad.codegen.equations import Equations, numpy_name, param
 from symgrad.codegen.module import (
-    Packs, Param, entry_params, external_type, pack_of, workspace,
+    Packs,
+    Param,
+    entry_params,
+    external_type,
+    pack_of,
+    workspace,
 )  # fmt: skip
 from symgrad.codegen.names import Names
 from symgrad.codegen.numba import wrap_call

@@ -7,10 +7,22 @@ from __future__ import annotations
 
 import linecache
 import os
-from typing import Iterable
+from collections.abc import Iterable
 
 from symgrad.codegen.loops import (
-    INDEX, Assign, Comment, Const, Expr, For, Function, Let, Load, Op, Stmt, Store, Var,
+    INDEX,
+    Assign,
+    Comment,
+    Const,
+    Expr,
+    For,
+    Function,
+    Let,
+    Load,
+    Op,
+    Stmt,
+    Store,
+    Var,
 )  # fmt: skip
 from symgrad.codegen.scalars import SPELLINGS
 from symgrad.errors import BackendError

@@ -8,8 +8,11 @@ constants, and a bare number takes the dtype of what it stands beside, as NumPy'
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Callable, Mapping
+from typing import Any
+
+import numpy as np
 
 from symgrad.codegen.loops import Const, Expr, Op, Var
 from symgrad.dtypes import DType, bool_
@@ -83,7 +86,7 @@ def convert(value: Expr, dtype: DType) -> Expr:
 
 def constant(value: Any, dtype: DType) -> Const:
     """A number rounded to `dtype` as NumPy rounds it."""
-    return Const(dtype.np.type(value).item(), dtype)
+    return Const(np.asarray(value).astype(dtype.np).item(), dtype)
 
 
 def _typed(found: "Expr | _Number", dtype: DType) -> Expr:

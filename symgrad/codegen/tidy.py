@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from symgrad.codegen.loops import Assign, For, Let, Load, Nest, Reduction, Stmt, Store, Var, rewrite, walk
+from symgrad.codegen.loops import (
+    Assign,
+    For,
+    Let,
+    Load,
+    Nest,
+    Stmt,
+    Store,
+    Var,
+    rewrite,
+    walk,
+)
 
 LIMIT = 11  # nodes of an expression, beyond which a name helps
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from symgrad.capture.capture import hooks_on
+from symgrad.capture.cells import layout_of
 from symgrad.capture.reads import Read
 from symgrad.capture.trace import Traced
 from symgrad.ir.graph import Value
@@ -26,7 +27,9 @@ class Guards:
         self.leaf_hooks = traced.leaf_hooks
         self.grad_reads = [(s.tensor, s.argument, s.before) for s in traced.grad_reads]
         self.cells = [
-            (c.tensor, _logical(c.entry), c.tensor._rg) for c in traced.cells if c.argument is None]
+            (c.tensor, _logical(c.entry)) for c in traced.cells if c.argument is None]
+        self.touched = [(t, t._rg) for t in traced.touched]
+        self.layout = layout_of(traced.touched)
         holders = {id(h): h for h, key in traced.hosts.values() if isinstance(h, dict)}
         self.groups = [(h, {k: v for k, v in h.items() if not isinstance(v, float)}) for h in holders.values()]
         self.conditions = [(text, compile(text, "<condition>", "eval")) for text in traced.conditions]
@@ -54,9 +57,12 @@ class Guards:
         for module, name, value in self.members:
             if getattr(module, name, None) is not value:
                 return f"{type(module).__name__}.{name} was rebound"
-        for tensor, kind, requires_grad in self.cells:
+        for tensor, requires_grad in self.touched:
             if tensor._rg != requires_grad:
                 return f"requires_grad of {_name(tensor)} is {tensor._rg} now"
+        if layout_of([t for t, _ in self.touched]) != self.layout:
+            return "tensors share memory otherwise than they did"
+        for tensor, kind in self.cells:
             if _array_logical(tensor) != kind:
                 return f"{_name(tensor)} has another shape or dtype now"
         for tensor, hooks in self.leaf_hooks:
@@ -65,7 +71,7 @@ class Guards:
         for group, fixed in self.groups:
             for key, value in fixed.items():
                 now = group.get(key)
-                if now is not value and (isinstance(value, (list, dict)) or now != value):
+                if now is not value and (isinstance(value, (list, dict)) or _kind(now) != _kind(value)):
                     return f"optimizer option {key!r} is {now!r} now (was {value!r})"
         return None
 
@@ -75,6 +81,13 @@ class Guards:
             if not eval(code, {"__builtins__": {}, "abs": abs}, hosts):
                 return f"the trace assumed {text}"
         return None
+
+
+def _kind(value: Any) -> Any:
+    """What of a hyper-parameter a trace depends on: of floats, which are read anew, only that they are."""
+    if type(value) is tuple:
+        return tuple(map(_kind, value))
+    return float if type(value) is float else (type(value), value)
 
 
 def _rebound(read: Read) -> str:

@@ -48,6 +48,7 @@ class Variant:
             self.sources[cell.entry] = cell.argument if cell.argument is not None else cell.tensor
         self.written = [c.argument if c.argument is not None else c.tensor for c in traced.cells if c.written]
         self.written_memory = {memory_of(w) for w in self.written if isinstance(w, Tensor)}
+        self.written_places = frozenset(w for w in self.written if isinstance(w, int))
         self.shapes = [(tuple(int(e) for e in a.type.shape), a.type.dtype.np) for a in self.graph.outputs]
         self.layout: Layout = program.layout
         self.generation = [Arena(self.layout)]
@@ -79,12 +80,15 @@ class Variant:
 
     def miss(self, leaves: list[Any]) -> str | None:
         """Why this variant does not apply to these arguments now, or None."""
-        reason = self.aliased(leaves) or self.guards.changed_always() or self.guards.changed_grads(leaves)
-        if reason is None and self.epoch != state.epoch[0]:
+        reason = None
+        if self.epoch != state.epoch[0]:
             epoch = state.epoch[0]
             reason = self.guards.changed_structure()
             if reason is None:
                 self.epoch = epoch
+                self.written_memory = {memory_of(w) for w in self.written if isinstance(w, Tensor)}
+        if reason is None:
+            reason = self.aliased(leaves) or self.guards.changed_always() or self.guards.changed_grads(leaves)
         if reason is None and self.guards.conditions:
             reason = self.guards.failed_condition(self.host_values(leaves))
         return reason
@@ -94,10 +98,15 @@ class Variant:
         for place, tensor in self.traced.pinned:
             if leaves[place] is not tensor:
                 return "an argument is no longer the tensor that the function also reaches otherwise"
+        given = {memory_of(_tensor(leaves[w])) for w in self.written_places}
+        if given and any(memory_of(c.tensor) in given for c in self.traced.cells if c.argument is None):
+            return "an argument that is written shares memory with other state"
         if self.written_memory:
             pinned = {place for place, _ in self.traced.pinned}
             for i, leaf in enumerate(leaves):
-                if isinstance(leaf, Tensor) and i not in pinned and not self.free_of(leaf) and i not in self.written:
+                if not isinstance(leaf, (Tensor, np.ndarray)) or i in pinned or i in self.written_places:
+                    continue
+                if not self.free_of(_tensor(leaf)):
                     return "an argument shares memory with state that is written"
         return None
 
@@ -163,7 +172,7 @@ class Variant:
             array = holder._data if isinstance(holder, Tensor) else holder
             if not array.flags.aligned:
                 copy = np.array(array, order="K")
-                if id(holder) in written or place in self.written:
+                if id(holder) in written or isinstance(place, int) and place in self.written_places:
                     copied.append((array, copy))
                 array = copy
             arrays[value] = array
@@ -230,6 +239,10 @@ class Variant:
                       if self.traced.graph.outputs[output.index] in e.outputs), None)  # fmt: skip
         node = Node(maker.prim if maker else None, {}, (), None, FREED, np.empty(shape, dtype))
         return node
+
+
+def _tensor(leaf: Any) -> Tensor:
+    return leaf if isinstance(leaf, Tensor) else wrap(leaf)
 
 
 def view_of(base: Tensor, output: Output) -> Tensor:

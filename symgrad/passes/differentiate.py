@@ -16,6 +16,7 @@ from symgrad.ops.creation import full, zeros
 from symgrad.ops.elementwise import stop_gradient
 from symgrad.ops.gradients import gradients
 from symgrad.ops.pullback import fit, pull_rules
+from symgrad.ops.registry import PRIMITIVES
 from symgrad.passes.recorder import Recorder, as_operand
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
@@ -37,8 +38,8 @@ def differentiate(graph: Graph, *, lift: Callable[[Tensor], Value] | None = None
             outs = expand(mapped, recorder)
         for old, new in zip(eqn.outputs, outs):
             rewriter.env[old] = new
-            if new.hint in ("", "t"):
-                new.hint = "g"
+            if new.hint in PRIMITIVES:  # no name but its operation's: the gradient's is better
+                new.hint = old.hint
     return graph.replace(
         eqns=tuple(rewriter.eqns),
         outputs=tuple(rewriter.atom(a) for a in graph.outputs),

@@ -7,9 +7,9 @@ copied at the end, the commit point. Copies of old values come before those writ
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
-from typing import Iterator
 
 from symgrad.ir.access import Access, access, is_identity, is_scalar, own, squeezed, strides_of
 from symgrad.ir.extents import poly

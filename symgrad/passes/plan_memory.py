@@ -8,8 +8,8 @@ grouped by the named extents their size is a multiple of, each group is packed b
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Callable, Iterable
 
 from symgrad.dtypes import DType, float32, float64
 from symgrad.ir.access import squeezed

@@ -8,8 +8,8 @@ nests in any order.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Iterator, Mapping
 
 from symgrad.dtypes import DType
 from symgrad.ir.access import Access

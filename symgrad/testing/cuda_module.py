@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Sequence
-from types import ModuleType
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 from symgrad.testing import cuda_shim, nvrtc
 from symgrad.testing.cuda_shim import KernelFault, Order
 
-_lock = threading.Lock()
+_lock = threading.RLock()
 ORDERS: tuple[Order, ...] = ("forward", "reversed")
 
 
@@ -60,30 +61,44 @@ class RawModule:
         return RawKernel(self.code, name)
 
 
+class _NoGPU(RuntimeError):
+    """Stands for `cupy.cuda.runtime.CUDARuntimeError`, which is never raised here."""
+
+
 class _FakeCupy(ModuleType):
-    """What emitted modules use of CuPy: NumPy's functions, and kernels."""
+    """What emitted modules and the compiler use of CuPy: NumPy's functions, kernels, a device."""
 
     RawKernel = RawKernel
     RawModule = RawModule
+    cuda = SimpleNamespace(
+        runtime=SimpleNamespace(getDeviceCount=lambda: 1, CUDARuntimeError=_NoGPU),
+        Device=lambda: SimpleNamespace(synchronize=lambda: None),
+    )
 
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)
 
 
-def load_module(source: str, name: str = "symgrad_emulated") -> ModuleType:
-    """The emitted module, imported with `cupy` emulated."""
-    module = ModuleType(name)
-    code = compile(source, f"<{name}>", "exec")
+@contextmanager
+def emulated() -> Iterator[None]:
+    """While this is active, `import cupy` gives the emulation: compiled programs run whole."""
     with _lock:
         real = sys.modules.get("cupy")
         sys.modules["cupy"] = _FakeCupy("cupy")
         try:
-            exec(code, module.__dict__)
+            yield
         finally:
             if real is None:
                 del sys.modules["cupy"]
             else:
                 sys.modules["cupy"] = real
+
+
+def load_module(source: str, name: str = "symgrad_emulated") -> ModuleType:
+    """The emitted module, imported with `cupy` emulated."""
+    module = ModuleType(name)
+    with emulated():
+        exec(compile(source, f"<{name}>", "exec"), module.__dict__)
     return module
 
 

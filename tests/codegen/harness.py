@@ -12,8 +12,8 @@ from types import ModuleType
 import numpy as np
 
 from symgrad.codegen import Module, emit
-from symgrad.ir.access import reordered
 from symgrad.ir import Builder, Dim, Graph, TensorType, Value, parse
+from symgrad.ir.access import reordered
 from symgrad.ir.interpret import host_expressions, interpret
 from symgrad.ops import PRIMITIVES
 from symgrad.passes.fuse import fuse

@@ -1,6 +1,5 @@
 """Small graphs as text, run on each backend against the interpreter."""
 
-import numpy as np
 import pytest
 from codegen.harness import BACKENDS, compare, graph_of
 

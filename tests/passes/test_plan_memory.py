@@ -49,7 +49,7 @@ def test_buffers_in_use_at_once_do_not_overlap(text):
     ranges = live_ranges(plan.schedule)
     slots = list(plan.slots.items())
     for i, (v, a) in enumerate(slots):
-        assert 0 <= a.offset and a.offset + a.size <= plan.sizes[a.dtype]
+        assert a.offset >= 0 and a.offset + a.size <= plan.sizes[a.dtype]
         for w, b in slots[i + 1 :]:
             together = ranges[v][0] <= ranges[w][1] and ranges[w][0] <= ranges[v][1]
             apart = a.offset + a.size <= b.offset or b.offset + b.size <= a.offset
@@ -64,8 +64,8 @@ def test_a_chain_of_products_needs_two_buffers():
 
 
 def test_named_extents_group_apart_from_plain_ones():
-    from symgrad.ir import Builder, Dim, Graph, TensorType, Value
     from symgrad.dtypes import float32
+    from symgrad.ir import Builder, Dim, Graph, TensorType, Value
 
     def plan(n):
         x, w = (Value(TensorType(s, float32), h) for s, h in (((Dim(n, "n0"), 8), "x"), ((8, 8), "w")))

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from types import FrameType
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_LIBRARY_MODULES = ("<frozen ", "<string>")
+_STDLIB = os.path.dirname(os.__file__) + os.sep
+_LIBRARY_MODULES = ("<frozen ", "<string>", "<symgrad ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,10 @@ class Loc:
 
 
 def is_user_file(filename: str) -> bool:
-    """Whether code from `filename` is the user's: not this package, not a frozen module."""
-    return not filename.startswith(_PACKAGE) and not filename.startswith(_LIBRARY_MODULES)
+    """Whether code from `filename` is the user's: not this package, not the standard library."""
+    if filename.startswith(_PACKAGE) or filename.startswith(_LIBRARY_MODULES):
+        return False
+    return not filename.startswith(_STDLIB) or "site-packages" in filename
 
 
 def user_frame() -> FrameType | None:

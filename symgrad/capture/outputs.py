@@ -99,10 +99,11 @@ def _output(capture: Capture, leaf: Any, values: list[Value], paths: list[Any]) 
     view = leaf._view
     base = view.base if view is not None else leaf._base
     if base is not None and type(base.owner._data) is not Value:
+        base = base.owner if type(base._data) is Value else base
         with state.eagerly():
             place = capture.cell(base).argument
         return Output("view", -1 if place is None else place,
-                      (base.owner if type(base._data) is Value else base, view.steps if view is not None else ()), leaf._rg)  # fmt: skip
+                      (base, view.steps if view is not None else ()), leaf._rg)  # fmt: skip
     value = capture.value_of(leaf)
     made = Output("value", len(values), None, leaf._rg)
     values.append(value)

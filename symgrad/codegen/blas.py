@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from symgrad.codegen import loops
-from symgrad.codegen.loops import INDEX, Const, Expr, Op, Var
+from symgrad.codegen.loops import INDEX, Expr, Var
 from symgrad.codegen.lower import extent_expr
 from symgrad.dtypes import DType, float32, float64
 from symgrad.ir.access import Access, broadcast_strides, leading, own
@@ -128,5 +128,3 @@ def rows_of_one(a: Access, batch: Shape, m: int, flipped: bool, strides: Shape) 
         expected = expected * extent
     return True
 
-
-_ = (Const, Op)

@@ -130,7 +130,8 @@ def _module(parts: list[str], backend: str, plans: Mapping[str, Plan], names: Ma
     entries = {entry: Entry(entry, params[entry]) for entry in plans}
     for entry in plans:
         name = "check" if len(plans) == 1 else f"check_{entry}"
-        parts.append(check_function(name, params[entry], names[entry].extents))
+        inputs = len(plans[entry].schedule.graph.inputs)
+        parts.append(check_function(name, params[entry], names[entry].extents, inputs))
     extents = sorted({e for n in names.values() for e in n.extents})
     parts.append(main_block(entries, extents, _pack_sizes(plans, packs)))
     return Module("\n\n".join(parts), entries, backend)

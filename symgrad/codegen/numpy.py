@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from symgrad.codegen.equations import Equations, numpy_name, param
+from symgrad.codegen.equations import Equations, param
 from symgrad.codegen.module import (
     Packs,
     Param,
@@ -21,12 +21,11 @@ from symgrad.codegen.module import (
 from symgrad.codegen.names import Names
 from symgrad.codegen.numba import wrap_call
 from symgrad.codegen.printer import source_line
-from symgrad.dtypes import DType
 from symgrad.ir.access import reordered, strides_of
 from symgrad.ir.extents import show
 from symgrad.ir.graph import Atom, Eqn, Literal, Value
 from symgrad.ir.types import TensorType
-from symgrad.passes.schedule import CELL, INPUT, OUT, TEMP, Call, Home, Kernel, Plan, Step
+from symgrad.passes.schedule import CELL, INPUT, OUT, TEMP, Call, Home, Kernel, Plan
 
 Texts = tuple[list[str], str]
 
@@ -232,5 +231,3 @@ def strided(flat: str, type: TensorType) -> str:
     strides = ", ".join(show(s * step) for s in strides_of(type))
     return f"np.lib.stride_tricks.as_strided({flat}, {param(type.shape)}, ({strides},))"
 
-
-__all__ = ["DType", "Step", "numpy_entry", "numpy_name"]

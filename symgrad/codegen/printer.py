@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterable
 
 from symgrad.codegen.loops import (
-    INDEX,
     Assign,
     Comment,
     Const,
@@ -154,5 +153,3 @@ def source_line(note: str, width: int) -> str:
     shown = shown.encode("ascii", "replace").decode()
     return shown if len(shown) <= width else shown[: width - 3] + "..."
 
-
-__all__ = ["INDEX", "Printer", "source_line"]

@@ -61,6 +61,7 @@ class Executable:
     schedules: dict[str, Any] = field(default_factory=dict)
     kernels: list[tuple[str, tuple[Eqn, ...]]] = field(default_factory=list)
     module: Any = None
+    interfaces: dict[str, Graph] = field(default_factory=dict)
 
 
 def resolve_backend(name: str) -> str:
@@ -82,7 +83,7 @@ def build(program: "Program") -> Executable:
     """Store, load and bind what was emitted for a program."""
     if program.backend == "reference":
         return Executable("", {name: reference_entry(graph) for name, graph in program.parts.items()})
-    from symgrad.compiler.emitted import build_executable
+    from symgrad.compiler.load import build_executable
 
     return build_executable(program, program.emitted)
 

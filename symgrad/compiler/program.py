@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from symgrad.capture.trace import Traced
 from symgrad.compiler.backends import Executable, build
+from symgrad.compiler.recall import recalled, remembered
 from symgrad.compiler.results import Layout
 from symgrad.ir.graph import BACKWARD, FORWARD, Eqn, Graph, Value
 from symgrad.ops.gradients import gradients
-from symgrad.passes import pipeline
-from symgrad.passes.differentiate import differentiate
-from symgrad.passes.partition import Split, partition
-from symgrad.passes.pipeline import Stage
 from symgrad.tensor.core import Tensor
+
+if TYPE_CHECKING:
+    from symgrad.passes.partition import Split
+    from symgrad.passes.pipeline import Stage
+
+
+@dataclass(frozen=True)
+class Optimized:
+    """What the passes made of a trace."""
+
+    graph: Graph
+    split: "Split | None"
+    leaves: list[Tensor]
+    stages: "list[Stage]"
 
 
 @dataclass
@@ -23,35 +35,61 @@ class Program:
     """One signature, compiled.
 
     `graph` is the joint graph after all passes; `passes` the graph after each pass with its time;
-    `source` the emitted Python; `kernels` the fused kernels as (name, equations).
+    `source` the emitted Python; `kernels` the fused kernels as (name, equations). All of these are
+    made when asked for: a program that the cache knows runs without a single pass.
     """
 
     traced: Traced
     backend: str
     exact: bool
-    passes: list[Stage] = field(default_factory=list)
-    graph: Graph = field(init=False)
-    split: Split | None = field(init=False, default=None)
-    leaves: list[Tensor] = field(init=False, default_factory=list)
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def optimized(self) -> Optimized:
+        """Differentiated and simplified, and split where a backward is to run outside."""
+        from symgrad.passes import pipeline
+        from symgrad.passes.differentiate import differentiate
+        from symgrad.passes.partition import partition
+        from symgrad.passes.pipeline import Stage
+
         traced = self.traced
         graph = traced.graph
-        self.passes.append(Stage("trace", graph, 0.0))
-        outputs = len(graph.outputs)
+        stages = [Stage("trace", graph, 0.0)]
+        outputs, leaves = len(graph.outputs), []
         cotangents: tuple[Value, ...] = ()
         wanted = [traced.outputs[i].index for i in traced.differentiable]
         if wanted:
-            graph, cotangents, self.leaves = with_cotangents(traced, graph, wanted)
-        steps: tuple[pipeline.Pass, ...] = (partial(differentiate, lift=traced.lift), *pipeline.optimize(self.exact))
-        graph = pipeline.run(graph, steps, self.passes)
+            graph, cotangents, leaves = with_cotangents(traced, graph, wanted)
+        steps: tuple[pipeline.Pass, ...] = (
+            partial(differentiate, lift=traced.lift), *pipeline.optimize(self.exact))  # fmt: skip
+        graph = pipeline.run(graph, steps, stages)
         known = set(graph.cells)
-        extra = tuple(c.entry for c in traced.cells if c.entry not in known)
-        graph = graph.replace(cells=(*graph.cells, *extra))
-        self.graph = graph
+        graph = graph.replace(cells=(*graph.cells, *(c.entry for c in traced.cells if c.entry not in known)))
+        split = None
         if cotangents:
-            self.split = partition(graph, cotangents, outputs)
-            self.passes.append(Stage("partition", graph, 0.0))
+            start = time.perf_counter()
+            split = partition(graph, cotangents, outputs)
+            stages.append(Stage("partition", graph, time.perf_counter() - start))
+        return Optimized(graph, split, leaves, stages)
+
+    @property
+    def graph(self) -> Graph:
+        """The joint graph after all passes."""
+        return self.optimized.graph
+
+    @property
+    def passes(self) -> "list[Stage]":
+        """The graph after each pass, with its name and seconds."""
+        return self.optimized.stages
+
+    @property
+    def split(self) -> "Split | None":
+        """Forward and backward apart, where backward runs outside the compiled function."""
+        return self.optimized.split if self.traced.differentiable else None
+
+    @property
+    def leaves(self) -> list[Tensor]:
+        """The tensors that a split program's backward gives gradients for."""
+        return self.optimized.leaves
 
     @cached_property
     def emitted(self) -> Any:
@@ -62,15 +100,19 @@ class Program:
 
     @cached_property
     def executable(self) -> Executable:
-        """The emitted, loaded code."""
-        return build(self)
+        """The loaded code: what the cache has for this trace, else what is emitted now."""
+        return recalled(self) or remembered(self, build(self))
+
+    def interface(self, entry: str) -> Graph:
+        """Inputs, cells and outputs of an entry (its equations only if they were needed)."""
+        return self.executable.interfaces.get(entry) or self.parts[entry]
 
     @cached_property
     def layout(self) -> Layout:
         """Which outputs of a whole step are pooled: gradients, and scalars the user gets."""
-        if self.split is not None:
-            return Layout(self.graph.outputs, (), ())
-        graph, outputs = self.graph, self.traced.outputs
+        graph, outputs = self.traced.graph, self.traced.outputs
+        if self.traced.differentiable:
+            return Layout(graph.outputs, (), ())
         scalars = [o.index for o in outputs if o.kind == "value" and graph.outputs[o.index].type.size == 1]
         grads = [index for _, index in self.traced.grads if index >= 0]
         return Layout(graph.outputs, grads, scalars)
@@ -78,9 +120,10 @@ class Program:
     @property
     def parts(self) -> dict[str, Graph]:
         """The graphs that are emitted, by entry name."""
-        if self.split is None:
+        split = self.split
+        if split is None:
             return {"run": self.graph}
-        return {"forward": self.split.forward, "backward": self.split.backward}
+        return {"forward": split.forward, "backward": split.backward}
 
     @property
     def forward(self) -> Graph:

@@ -41,8 +41,8 @@ class Variant:
         self.epoch = -1
         self.calls = 0
         entry_name = "run" if program.split is None else "forward"
-        self.graph: Graph = program.parts[entry_name]
         self.entry: Entry = program.executable.entries[entry_name]
+        self.graph: Graph = program.interface(entry_name)
         self.sources: dict[Value, Any] = {value: leaf for leaf, value in traced.arguments}
         for cell in traced.cells:
             self.sources[cell.entry] = cell.argument if cell.argument is not None else cell.tensor

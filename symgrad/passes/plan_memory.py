@@ -17,7 +17,7 @@ from symgrad.ir.dims import Dim
 from symgrad.ir.extents import poly
 from symgrad.ir.graph import Eqn, Value
 from symgrad.ir.primitive import Reduce
-from symgrad.passes.schedule import TEMP, Call, Kernel, Plan, Schedule, Slot
+from symgrad.passes.schedule import TEMP, Kernel, Plan, Schedule, Slot
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
@@ -75,12 +75,15 @@ def _plan(
     for dtype in sorted({w.dtype for w, _ in everything}, key=lambda d: d.name):
         group = [(w, s) for w, s in everything if w.dtype is dtype]
         sizes[dtype] = _pack(group, dtype, slots)
-        peak += int(sizes[dtype]) * dtype.itemsize
+        peak = peak + sizes[dtype] * dtype.itemsize
+    unplanned = 0
+    for want, _ in everything:
+        unplanned = unplanned + want.size * want.dtype.itemsize
     return Plan(
         schedule,
         {value: slot for (value, is_scratch), slot in slots.items() if not is_scratch},
         {value: slot for (value, is_scratch), slot in slots.items() if is_scratch},
-        sizes, peak, sum(int(w.size) * w.dtype.itemsize for w, _ in everything),
+        sizes, peak, unplanned,
     )  # fmt: skip
 
 
@@ -159,5 +162,3 @@ def _lowest_gap(want: Want, size: int, done: list[tuple[Want, int, int]]) -> int
         at = max(at, offset + extent)
     return at
 
-
-__all__ = ["Call", "Plan", "needs_scratch", "plan_memory"]

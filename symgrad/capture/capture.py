@@ -55,6 +55,7 @@ class Capture:
         self.grads: dict[int, GradSlot] = {}
         self.leaf_of: dict[Value, Tensor] = {}
         self.touched: dict[int, Tensor] = {}
+        self.plain: set[Value] = set()
         self.leaf_values: dict[tuple[int, Value], Value] = {}
         self.connected: set[Value] = set()
         self.known: set[Value] = set()
@@ -92,6 +93,8 @@ class Capture:
                 return self._leaf_value(tensor, value)
             if tensor._base is not None:
                 return self._own_history(tensor, value)
+        if not tensor._rg:
+            self.plain.add(value)
         return value
 
     def _memory_value(self, tensor: Tensor) -> Value:
@@ -115,7 +118,9 @@ class Capture:
 
     def _leaf_value(self, tensor: Tensor, value: Value) -> Value:
         """The value of memory as one leaf sees it: two leaves on one memory have a gradient each."""
-        owner = self.leaf_of.setdefault(value, tensor)
+        owner = self.leaf_of.get(value)
+        if owner is None and value not in self.plain:
+            owner = self.leaf_of[value] = tensor
         if owner is not tensor:
             own = self.leaf_values.get((id(tensor), value))
             if own is None:

@@ -30,13 +30,14 @@ _MISSING = object()
 class Read:
     """One thing read: where from, and how it must look for the trace to hold."""
 
-    __slots__ = ("holder", "key", "how", "text", "seen", "loc", "protected")
+    __slots__ = ("holder", "key", "how", "text", "value", "seen", "loc", "protected")
 
     def __init__(self, holder: Any, key: str, how: str, text: str, value: Any, loc: Loc):
         self.holder = holder
         self.key = key
         self.how = how
         self.text = text
+        self.value = value
         self.seen = snapshot(value)
         self.loc = loc
         # A Module's attributes cannot be rebound unseen; what they hold can be changed.
@@ -61,22 +62,22 @@ class Read:
 
     def restore(self) -> None:
         """Put the value back as it was seen (undoing a side effect of tracing)."""
-        kind, old = self.seen[0], self.seen[1]
-        now = self.current()
-        if kind == "list" and isinstance(now, list):
-            now[:] = self.seen[2]
-        elif kind == "dict" and isinstance(now, dict):
-            now.clear()
-            now.update(self.seen[2])
-        elif kind == "scalar":
-            if self.how == "global":
-                self.holder[self.key] = old
-            elif self.how == "deref":
-                self.holder.cell_contents = old
-            elif self.how == "item":
-                self.holder[self.key] = old
-            else:
-                setattr(self.holder, self.key, old)
+        kind, old = self.seen[0], self.value
+        if kind == "list":
+            old[:] = self.seen[2]
+        elif kind == "dict":
+            old.clear()
+            old.update(self.seen[2])
+        if self.current() is old:
+            return
+        if old is _MISSING:
+            delattr(self.holder, self.key)
+        elif self.how in ("global", "item"):
+            self.holder[self.key] = old
+        elif self.how == "deref":
+            self.holder.cell_contents = old
+        elif kind != "code":
+            setattr(self.holder, self.key, old)
 
 
 def _contents(cell: Any) -> Any:
@@ -155,9 +156,9 @@ class Reads:
         own_layer = f"symgrad{_SEP}nn{_SEP}" in code.co_filename
         if not own_layer and (not is_user_file(code.co_filename) or _is_library(code)):
             return
-        loc = Loc(code.co_filename, code.co_firstlineno, code.co_name)
         free = dict(zip(code.co_freevars, frame_closure(frame)))
-        for kind, name, attrs in chains(code):
+        for (kind, name, attrs), line in chains(code).items():
+            loc = Loc(code.co_filename, line, code.co_name)
             if kind == "global":
                 if own_layer:
                     continue
@@ -175,7 +176,7 @@ class Reads:
                 value = frame.f_locals.get(name, _MISSING)
             self._reach(value, name)
             self._follow(value, name, attrs, loc)
-        for name in attribute_names(code):
+        for name in () if own_layer else attribute_names(code):
             if name not in self._names:
                 self._names[name] = loc
                 for holder, text in list(self._objects.values()):
@@ -204,7 +205,8 @@ class Reads:
         ):
             return
         value = getattr(holder, name, _MISSING)
-        if isinstance(value, (*_SCALARS, list, tuple, dict, Tensor, np.ndarray, types.FunctionType)):
+        known = (*_SCALARS, list, tuple, dict, Tensor, np.ndarray, types.FunctionType)
+        if value is _MISSING and not isinstance(holder, type) or isinstance(value, known):
             self._add(holder, name, "attr", f"{text}.{name}", value, loc)
 
     def _follow(self, value: Any, text: str, steps: tuple[Any, ...], loc: Loc) -> None:
@@ -263,6 +265,10 @@ class Reads:
             np.random.set_state(self._np_random)
         return moved
 
+    def guards(self) -> list[Read]:
+        """The reads a variant depends on."""
+        return [read for read in self.found.values() if read.value is not _MISSING]
+
     def side_effects(self) -> list[Read]:
         """The reads whose value the traced function changed; all are put back."""
         changed = [read for read in self.found.values() if read.changed()]
@@ -318,7 +324,8 @@ def attribute_names(code: types.CodeType) -> tuple[str, ...]:
     """Names of all attributes a code object loads, and of those it may get by name."""
     found = _attributes.get(code)
     if found is None:
-        names = {str(i.argval) for i in dis.get_instructions(code) if i.opname in ("LOAD_ATTR", "LOAD_METHOD")}
+        names = {str(i.argval) for i in dis.get_instructions(code) if i.opname in ("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR")}
+        names = {n for n in names if not n.startswith("__")}
         if "getattr" in code.co_names:
             names |= {c for c in code.co_consts if isinstance(c, str) and c.isidentifier()}
         found = _attributes[code] = tuple(sorted(names))
@@ -332,7 +339,7 @@ def chains(code: types.CodeType) -> tuple[tuple[str, str, tuple[Any, ...]], ...]
     """The (kind, name, steps) loads of a code object: global, deref, or argument."""
     found = _chains.get(code)
     if found is None:
-        found = _chains[code] = tuple(dict.fromkeys(_scan(code)))
+        found = _chains[code] = dict(_scan(code))
     return found
 
 
@@ -342,8 +349,11 @@ def _scan(code: types.CodeType) -> Any:
     kind, name = "", ""
     attrs: list[Any] = []
     constant: Any = None
+    line = seen = code.co_firstlineno
+    lines = {start: number for start, number in dis.findlinestarts(code) if number is not None}
     for ins in dis.get_instructions(code):
         op = ins.opname
+        line = lines.get(ins.offset, line)
         if op in ("CACHE", "PRECALL", "EXTENDED_ARG", "PUSH_NULL", "NOP"):
             continue
         if kind and op in ("LOAD_ATTR", "LOAD_METHOD"):
@@ -359,16 +369,16 @@ def _scan(code: types.CodeType) -> Any:
             continue
         constant = None
         if kind:
-            yield kind, name, tuple(attrs)
+            yield (kind, name, tuple(attrs)), seen
             kind = ""
         if op in ("LOAD_GLOBAL", "LOAD_NAME"):
-            kind, name, attrs = "global", ins.argval, []
+            kind, name, attrs, seen = "global", ins.argval, [], line
         elif op == "LOAD_DEREF":
-            kind, name, attrs = "deref", ins.argval, []
+            kind, name, attrs, seen = "deref", ins.argval, [], line
         elif op.startswith("LOAD_FAST") and isinstance(ins.argval, str) and ins.argval in arguments:
-            kind, name, attrs = "local", ins.argval, []
+            kind, name, attrs, seen = "local", ins.argval, [], line
     if kind:
-        yield kind, name, tuple(attrs)
+        yield (kind, name, tuple(attrs)), seen
 
 
 _ = state

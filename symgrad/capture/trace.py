@@ -51,6 +51,7 @@ class Traced:
     argument_of: dict[int, int] = field(default_factory=dict)
     made: frozenset[int] = frozenset()
     touched: tuple[Tensor, ...] = ()
+    joined: tuple[tuple[int, Tensor], ...] = ()
     leaf_hooks: tuple[tuple[Tensor, tuple[Any, ...]], ...] = ()
     lift: Any = None
 
@@ -200,12 +201,15 @@ def _finish(
     )  # fmt: skip
     traced = Traced(
         graph, structure, outputs, arguments, state_cells, grads, dict(capture.hosts), {},
-        tuple(capture.conditions), list(reads.found.values()), list(capture.members.values()),
+        tuple(capture.conditions), reads.guards(), list(capture.members.values()),
         [(entry[0], entry[1]) for entry in capture.draws.values()], dict(capture.leaf_of),
         [s for s in capture.grads.values() if s.read_first],
         tuple(i for i, o in enumerate(outputs) if o.group >= 0),
     )  # fmt: skip
     traced.argument_of = dict(capture.arguments)
+    traced.joined = tuple(
+        (cell.argument, t) for t in capture.touched.values()
+        if (cell := capture.cells.get(id(t))) is not None and cell.argument is not None)
     traced.touched = tuple(capture.touched.values())
     traced.made = frozenset(id(t) for t in capture.leaf_of.values() if type(t._data) is Value)
 

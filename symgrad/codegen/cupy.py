@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from symgrad.codegen.cuda import CudaPrinter, helper_order
 from symgrad.codegen.equations import Equations, numpy_name, param
-from symgrad.codegen.gpu_map import CHUNK, Launch, gpu_map
+from symgrad.codegen.gpu_map import CHUNK, Launch, gpu_map, stores_last
 from symgrad.codegen.loops import Const, Expr, Op, Param as KernelParam, Var
 from symgrad.codegen.lower import Argument, lower
 from symgrad.codegen.module import Packs, Param, entry_params, external_type, pack_of, workspace
@@ -149,7 +149,7 @@ class _Entry:
         arguments = {a.param.name: a for a in lowered.arguments}
         ranks = {a.param.name: external_type(a.what, self.plan).ndim for a in lowered.arguments
                  if isinstance(a.what, Home) and self.has_strides(a.what)}  # fmt: skip
-        body = tidy(lowered.function.body)
+        body = tidy(tuple(map(stores_last, lowered.function.body)))
         function = replace(lowered.function, body=body, name=f"{self.prefix}{step.name}")
         lines: list[str] = []
         for launch in gpu_map(function, ranks):

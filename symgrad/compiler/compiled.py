@@ -41,6 +41,7 @@ class Compiled:
     def __init__(self, function: Callable[..., Any], backend: str, fullgraph: bool, exact: bool,
                  max_variants: int, on_retrace: str):  # fmt: skip
         functools.update_wrapper(self, function, updated=())
+        self.__name__ = getattr(function, "__name__", type(function).__name__)
         self.function = function
         self.backend = backend
         self.fullgraph = fullgraph

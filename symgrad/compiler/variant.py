@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.capture.cells import memory_of
+from symgrad.capture.cells import memory_of, same_memory
 from symgrad.capture.pytree import unflatten
 from symgrad.capture.outputs import Output
 from symgrad.compiler.backends import Entry
@@ -98,11 +98,15 @@ class Variant:
         for place, tensor in self.traced.pinned:
             if leaves[place] is not tensor:
                 return "an argument is no longer the tensor that the function also reaches otherwise"
-        given = {memory_of(_tensor(leaves[w])) for w in self.written_places}
+        for place, tensor in self.traced.joined:
+            if not same_memory(_tensor(leaves[place]), tensor):
+                return "an argument no longer shares memory with other state"
+        joined = {place for place, _ in self.traced.joined}
+        given = {memory_of(_tensor(leaves[w])) for w in self.written_places - joined}
         if given and any(memory_of(c.tensor) in given for c in self.traced.cells if c.argument is None):
             return "an argument that is written shares memory with other state"
         if self.written_memory:
-            pinned = {place for place, _ in self.traced.pinned}
+            pinned = joined.union(place for place, _ in self.traced.pinned)
             for i, leaf in enumerate(leaves):
                 if not isinstance(leaf, (Tensor, np.ndarray)) or i in pinned or i in self.written_places:
                     continue

@@ -23,7 +23,7 @@ from symgrad.tensor.core import Tensor
 
 _STDLIB = tuple(p for p in (sysconfig.get_path("stdlib"), sysconfig.get_path("purelib")) if p)
 _SCALARS = (bool, int, float, complex, str, bytes, type(None))
-_chains: dict[types.CodeType, tuple[tuple[str, str, tuple[Any, ...]], ...]] = {}
+_chains: dict[types.CodeType, dict[tuple[str, str, tuple[Any, ...]], int]] = {}
 _MISSING = object()
 
 
@@ -335,7 +335,7 @@ def attribute_names(code: types.CodeType) -> tuple[str, ...]:
 _attributes: dict[types.CodeType, tuple[str, ...]] = {}
 
 
-def chains(code: types.CodeType) -> tuple[tuple[str, str, tuple[Any, ...]], ...]:
+def chains(code: types.CodeType) -> dict[tuple[str, str, tuple[Any, ...]], int]:
     """The (kind, name, steps) loads of a code object: global, deref, or argument."""
     found = _chains.get(code)
     if found is None:

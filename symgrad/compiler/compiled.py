@@ -19,7 +19,7 @@ from symgrad.compiler.fastpath import MISS
 from symgrad.compiler.program import Program
 from symgrad.compiler.variant import Variant
 from symgrad.config import config
-from symgrad.errors import RetraceError, TraceError
+from symgrad.errors import BackendError, RetraceError, TraceError
 from symgrad.ir.graph import Graph
 from symgrad.passes.differentiate import differentiate
 from symgrad.runtime.threads import step_lock
@@ -139,16 +139,13 @@ class Compiled:
 def signature(leaves: list[Any], structure: Any) -> Any:
     """What selects a variant before its guards are asked."""
     parts: list[Any] = [structure, state.is_grad_enabled(), dtypes.get_default_dtype()]
-    memory: dict[int, int] = {}
+    memory: dict[int, tuple[int, Any]] = {}
     for i, leaf in enumerate(leaves):
         if isinstance(leaf, Tensor):
-            data = leaf._data
-            base = data.base if isinstance(data, np.ndarray) and data.base is not None else data
-            hooks = hooks_on(leaf)
-            owner = memory.setdefault(id(base), i)
-            parts.append((leaf.type_, leaf._rg, leaf._node is None, owner, *map(_Identity, hooks)))
+            hooks = map(_Identity, hooks_on(leaf))
+            parts.append((leaf.type_, leaf._rg, leaf._node is None, place_in(leaf._data, i, memory), *hooks))
         elif isinstance(leaf, np.ndarray):
-            parts.append((leaf.shape, leaf.dtype, leaf.strides))
+            parts.append((leaf.shape, leaf.dtype, leaf.strides, place_in(leaf, i, memory)))
         elif type(leaf) is float:
             parts.append(float)
         elif isinstance(leaf, (bool, int, str, bytes, type(None))):
@@ -156,6 +153,15 @@ def signature(leaves: list[Any], structure: Any) -> Any:
         else:
             parts.append(_Identity(leaf))
     return tuple(parts)
+
+
+def place_in(data: Any, number: int, memory: dict[int, tuple[int, Any]]) -> Any:
+    """Whether an argument's memory is one met before, and where in it this begins."""
+    base = data.base if isinstance(data, np.ndarray) and data.base is not None else data
+    first, other = memory.setdefault(id(base), (number, data))
+    if first == number or not isinstance(data, np.ndarray):
+        return first
+    return first, data.__array_interface__["data"][0] - other.__array_interface__["data"][0]
 
 
 class _Identity:
@@ -193,15 +199,21 @@ def compile(
 
     The first call with a signature traces the function once; later calls run emitted code. What
     cannot be traced runs eagerly after one warning, or raises under `fullgraph=True`. `exact=True`
-    keeps every bit of the eager result (backend numpy). Usable as `@compile` and `@compile(...)`.
+    keeps every bit of the eager result, on the numpy backend. Usable as `@compile` and `@compile(...)`.
     """
     if function is None:
         return functools.partial(compile, backend=backend, fullgraph=fullgraph, exact=exact,
                                  max_variants=max_variants, on_retrace=on_retrace)  # fmt: skip
     if not callable(function):
         raise TypeError(f"compile needs a function or a module, got {type(function).__name__}")
-    resolve_backend(backend or config.backend)
-    return Compiled(function, backend or config.backend, fullgraph, exact, max_variants, on_retrace)
+    chosen = backend or config.backend
+    if exact:
+        if chosen not in ("auto", "numpy", "reference"):
+            raise BackendError(f"exact=True keeps eager's every bit, which backend {chosen!r} cannot",
+                               hint="use backend='numpy'")  # fmt: skip
+        chosen = "numpy" if chosen == "auto" else chosen
+    resolve_backend(chosen)
+    return Compiled(function, chosen, fullgraph, exact, max_variants, on_retrace)
 
 
 def trace_graph(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:

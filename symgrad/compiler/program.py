@@ -54,7 +54,8 @@ class Program:
         traced = self.traced
         graph = traced.graph
         stages = [Stage("trace", graph, 0.0)]
-        outputs, leaves = len(graph.outputs), []
+        outputs = len(graph.outputs)
+        leaves: list[Tensor] = []
         cotangents: tuple[Value, ...] = ()
         wanted = [traced.outputs[i].index for i in traced.differentiable]
         if wanted:

@@ -19,6 +19,7 @@ from symgrad.ir.graph import Value
 from symgrad.ir.types import TensorType, contiguous_strides
 from symgrad.tensor import state
 from symgrad.tensor.attached import Attached
+from symgrad.tensor.device import Device
 
 
 class Size(tuple[int, ...]):
@@ -114,7 +115,7 @@ class Tensor(Attached):
     nelement = numel
 
     @property
-    def device(self) -> "Device":
+    def device(self) -> Device:
         data = self._data
         if type(data) is Value:
             return Device(data.type.device)
@@ -287,7 +288,7 @@ class Tensor(Attached):
         return int(self)
 
     def __format__(self, spec: str) -> str:
-        if self.ndim == 0 and type(self._data) is not Value and not state.captures:
+        if self.ndim == 0 and (type(self._data) is not Value or state.captures):
             return format(self.item(), spec)
         return format(repr(self), spec) if spec else repr(self)
 
@@ -319,33 +320,6 @@ class Tensor(Attached):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return (_rebuild, (type(self), self.array("pickling"), self._rg))
-
-
-class Device:
-    """Where a tensor lives: `cpu` or `cuda`."""
-
-    __slots__ = ("type", "index")
-
-    def __init__(self, type: "str | Device", index: int | None = None):
-        text = str(type)
-        name, _, number = text.partition(":")
-        if name not in ("cpu", "cuda"):
-            raise GradError(f"Expected one of cpu, cuda device type at start of device string: {text}")
-        self.type = name
-        self.index = int(number) if number else index
-
-    def __str__(self) -> str:
-        return self.type if self.index is None else f"{self.type}:{self.index}"
-
-    def __repr__(self) -> str:
-        index = "" if self.index is None else f", index={self.index}"
-        return f"device(type='{self.type}'{index})"
-
-    def __eq__(self, other: object) -> bool:
-        return str(self) == str(other)
-
-    def __hash__(self) -> int:
-        return hash(str(self))
 
 
 _new = Tensor.__new__

@@ -147,6 +147,7 @@ SAMPLES: dict[str, list[Sample]] = {
         Sample("strided", (strided(values(3, 4)), strided(values(4, 2, seed=1)))),
         Sample("transposed", (values(4, 3).T, values(2, 4, seed=1).T)),
     ],
+    "mean": reduction(),
     "sum": [*reduction(), Sample("empty", (values(2, 0),), {"axis": (1,)})],
     "amax": reduction(), "amin": reduction(),
     "view": [

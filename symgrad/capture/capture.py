@@ -88,7 +88,7 @@ class Capture:
         if type(tensor._data) is not Value and id(tensor) not in self.arguments:
             self.touched.setdefault(id(tensor), tensor)
         value = self._memory_value(tensor)
-        if tensor._rg and tensor._view is None:
+        if tensor._rg and (tensor._view is None or type(tensor._data) is not Value and tensor._node is None):
             if type(tensor._data) is not Value:
                 return self._leaf_value(tensor, value)
             if tensor._base is not None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.errors import Loc, is_user_file
+from symgrad.errors import Loc, SideEffectError, is_user_file
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
 
@@ -143,6 +143,10 @@ class Reads:
     def _hook(self, frame: Any, event: str, arg: Any) -> None:
         if event == "call":
             self._call(frame)
+        elif event == "c_call" and arg is print and _is_users_code(frame.f_code):
+            loc = Loc(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+            raise SideEffectError("print() would be called while tracing only", loc=loc,
+                                  hint="return what is to be printed")  # fmt: skip
         elif event == "c_call" and self.random_loc is None:
             owner = getattr(arg, "__self__", None)
             if isinstance(owner, (random.Random, np.random.RandomState)):
@@ -278,6 +282,10 @@ class Reads:
 
 
 _SEP = __import__("os").sep
+
+
+def _is_users_code(code: types.CodeType) -> bool:
+    return is_user_file(code.co_filename) and not _is_library(code)
 
 
 def _is_library(code: types.CodeType) -> bool:

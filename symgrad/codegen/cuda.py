@@ -10,20 +10,49 @@ from __future__ import annotations
 import math
 
 from symgrad.codegen.cuda_helpers import (
-    C_TYPES, COLUMN, FIXED, ROW, UNSIGNED, WHAT, WRAPPED, WRAPPING,
+    C_TYPES,
+    COLUMN,
+    FIXED,
+    ROW,
+    UNSIGNED,
+    WHAT,
+    WRAPPED,
+    WRAPPING,
 )  # fmt: skip
-from symgrad.codegen.gpu_map import THREADS, fold, stored
+from symgrad.codegen.gpu_loops import THREADS, fold
 from symgrad.codegen.loops import (
-    INDEX, Const, Expr, For, Function, If, Op, Stmt, Var,
+    INDEX,
+    Const,
+    Expr,
+    For,
+    Function,
+    If,
+    Op,
+    Stmt,
+    Var,
 )  # fmt: skip
 from symgrad.codegen.numba import shortest, wrap_call
 from symgrad.codegen.printer import (
-    AND, ATOM, COMPARE, INFIX, OR, TERNARY, UNARY, Printer,
+    AND,
+    ATOM,
+    COMPARE,
+    INFIX,
+    OR,
+    TERNARY,
+    UNARY,
+    Printer,
 )  # fmt: skip
 from symgrad.codegen.random_helpers import HELPERS as SAMPLERS
 from symgrad.codegen.scalars import SPELLINGS
+from symgrad.codegen.statements import stored
 from symgrad.dtypes import (
-    BOOL, FLOATING, INTEGRAL, DType, float32, int32, int64,
+    BOOL,
+    FLOATING,
+    INTEGRAL,
+    DType,
+    float32,
+    int32,
+    int64,
 )  # fmt: skip
 from symgrad.errors import BackendError
 

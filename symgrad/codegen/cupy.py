@@ -13,8 +13,10 @@ from dataclasses import dataclass, field, replace
 
 from symgrad.codegen.cuda import CudaPrinter, helper_order
 from symgrad.codegen.equations import Equations, numpy_name, param
-from symgrad.codegen.gpu_map import CHUNK, Launch, gpu_map, stores_last
-from symgrad.codegen.loops import Const, Expr, Op, Param as KernelParam, Var
+from symgrad.codegen.gpu_loops import CHUNK, Launch
+from symgrad.codegen.gpu_map import gpu_map, stores_last
+from symgrad.codegen.loops import Const, Expr, Op, Var
+from symgrad.codegen.loops import Param as KernelParam
 from symgrad.codegen.lower import Argument, lower
 from symgrad.codegen.module import Packs, Param, entry_params, external_type, pack_of, workspace
 from symgrad.codegen.names import Names

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.codegen import vector_math
 from symgrad.codegen.loops import INDEX, Const, For, Function, If, Op
-from symgrad.codegen.random_helpers import HELPERS as SAMPLERS
 from symgrad.codegen.printer import ATOM, COMPARE, TERNARY, UNARY, Printer
+from symgrad.codegen.random_helpers import HELPERS as SAMPLERS
 from symgrad.codegen.scalars import SPELLINGS
 from symgrad.dtypes import BOOL, FLOATING, INTEGRAL, DType, int64
 
@@ -76,6 +77,7 @@ def _to_int64(x):
     return int64(x) if fits else int64(-9223372036854775807) - int64(1)
 ''',
 }  # fmt: skip
+HELPERS |= vector_math.HELPERS
 
 
 class NumbaPrinter(Printer):
@@ -211,10 +213,11 @@ class NumbaPrinter(Printer):
         args = [self.expr(a) for a in op.args]
         if op.fn == "pow":
             args = [self.expr(op.args[0], ATOM), self.expr(op.args[1], UNARY)]
-        text = SPELLINGS[op.fn].numba.format(*args)
+        text = SPELLINGS[op.fn].numba.format(*args, t=op.dtype.name)
         name = text.partition("(")[0]
         if name in HELPERS:
-            self.helpers.add(name)
+            self.helpers |= {name, vector_math.NEEDS.get(name, name)}
+            self.types |= {t for t in ("float32", "float64", "int32", "int64") if t in HELPERS[name]}
         return text, (UNARY + 1 if op.fn == "pow" else ATOM)
 
 

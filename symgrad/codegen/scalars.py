@@ -21,7 +21,7 @@ from symgrad.errors import BackendError
 
 @dataclass(frozen=True)
 class Spelling:
-    """A function's text per backend; `{0}`, `{1}` are its arguments."""
+    """A function's text per backend; `{0}`, `{1}` are its arguments, `{t}` the dtype's name."""
 
     numba: str
     cuda: str
@@ -29,18 +29,18 @@ class Spelling:
 
 
 SPELLINGS: dict[str, Spelling] = {
-    "exp": Spelling("math.exp({0})", "expf({0})", "exp({0})"),
-    "log": Spelling("math.log({0})", "logf({0})", "log({0})"),
+    "exp": Spelling("_exp_{t}({0})", "expf({0})", "exp({0})"),
+    "log": Spelling("_log_{t}({0})", "logf({0})", "log({0})"),
     "sin": Spelling("math.sin({0})", "sinf({0})", "sin({0})"),
     "cos": Spelling("math.cos({0})", "cosf({0})", "cos({0})"),
     "tan": Spelling("math.tan({0})", "tanf({0})", "tan({0})"),
-    "tanh": Spelling("math.tanh({0})", "tanhf({0})", "tanh({0})"),
+    "tanh": Spelling("_tanh_{t}({0})", "tanhf({0})", "tanh({0})"),
     "log1p": Spelling("math.log1p({0})", "log1pf({0})", "log1p({0})"),
     "expm1": Spelling("math.expm1({0})", "expm1f({0})", "expm1({0})"),
     "atan": Spelling("math.atan({0})", "atanf({0})", "atan({0})"),
     "erf": Spelling("math.erf({0})", "erff({0})", "erf({0})"),
-    "floor": Spelling("math.floor({0})", "floorf({0})", "floor({0})"),
-    "ceil": Spelling("math.ceil({0})", "ceilf({0})", "ceil({0})"),
+    "floor": Spelling("np.floor({0})", "floorf({0})", "floor({0})"),
+    "ceil": Spelling("np.ceil({0})", "ceilf({0})", "ceil({0})"),
     "sqrt": Spelling("math.sqrt({0})", "sqrtf({0})", "sqrt({0})"),
     "pow": Spelling("{0} ** {1}", "powf({0}, {1})", "pow({0}, {1})"),
     "abs": Spelling("abs({0})", "fabsf({0})", "fabs({0})"),

@@ -76,11 +76,21 @@ class Alias:
 
 
 @dataclass(frozen=True)
+class Composite:
+    """Made of other operations: `formula` of operands and parameters, in public ops, replaces it.
+
+    Such a primitive exists for its name (in pictures, in errors) and for one array call eagerly.
+    """
+
+    formula: Callable[..., Any]
+
+
+@dataclass(frozen=True)
 class ArrayCall:
     """Done by the array form on whole arrays; never fused."""
 
 
-Lowering = Scalar | Reduce | View | Gemm | Write | Draw | Alias | ArrayCall
+Lowering = Scalar | Reduce | View | Gemm | Write | Draw | Alias | Composite | ArrayCall
 
 GradRule = Callable[..., Any]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from symgrad.ir.primitive import Reduce
+from symgrad.ir.primitive import Composite, Reduce
 from symgrad.ir.types import TensorType
 from symgrad.ops.registry import primitive
 
@@ -27,6 +27,18 @@ def _sum(np: Any, x: Any, axis: Any) -> Any:
     if kind == "e" or (kind == "f" and len(axis) < x.ndim and (x.ndim - 1) not in axis):
         return _row_major(np, np.add.reduce(x, axis=axis, dtype="d").astype(x.dtype))
     return _row_major(np, np.add.reduce(x, axis=axis, dtype=x.dtype))
+
+
+def _mean(np: Any, x: Any, axis: Any) -> Any:
+    return _sum(np, x, axis) / x.dtype.type(_product(x.shape, axis))
+
+
+def _product(shape: Any, axis: Any) -> Any:
+    """The number of elements that a reduction over `axis` takes into one."""
+    count = 1
+    for i in axis:
+        count = count * shape[i]
+    return count
 
 
 def _spread(g: Any, x_shape: Any, axis: Any) -> Any:
@@ -50,6 +62,13 @@ sum_ = primitive(
     grad=dict(x=lambda g, x_shape, axis: _spread(g, x_shape, axis)),
     doc="Sum over the extents in axis (which go away).", gradient="dx = g repeated",
     source="pairwise summation: Higham, Accuracy and Stability, 4.2",
+)
+mean_ = primitive(
+    "mean", "x", params=("axis",), infer=_infer_reduce, array="_mean(np, x, axis)", helpers={"_mean": _mean},
+    lower=Composite(lambda x, axis: x.sum(axis) / _product(x.shape, axis) if axis else x / 1),
+    grad=dict(x=lambda g, x_shape, axis: _spread(g / _product(x_shape, axis), x_shape, axis)),
+    doc="Arithmetic mean over the extents in axis (which go away).",
+    gradient="dx = g / count repeated",
 )
 amax = primitive(
     "amax", "x", params=("axis",), infer=_infer_reduce, array="_row_major(np, np.max(x, axis=axis))",

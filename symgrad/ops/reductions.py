@@ -8,6 +8,7 @@ from symgrad import dtypes
 from symgrad.errors import DTypeError, ShapeError
 from symgrad.ops.reduce import amax as amax_p
 from symgrad.ops.reduce import amin as amin_p
+from symgrad.ops.reduce import mean_ as mean_p
 from symgrad.ops.reduce import sum_ as sum_p
 from symgrad.ops.shapes import normalize_dim, reshape
 from symgrad.tensor.core import Tensor
@@ -53,16 +54,14 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     if dim is None and not keepdim and dtype is None:
         data = input._data
         if type(data) is ndarray and data.dtype.kind == "f":
-            return bind1(sum_p, input, _ALL[data.ndim]) / data.size
+            return bind1(mean_p, input, _ALL[data.ndim])
     if dtype is not None:
         input = input.to(dtypes.as_dtype(dtype))
     if not input.dtype.is_floating_point:
         raise DTypeError(f"mean(): could not infer output dtype. Input dtype must be either a floating "
                          f"point or complex dtype. Got: {input.dtype.name}")
-    count = 1
-    for axis in axes_of(input, dim):
-        count = count * input.shape[axis]
-    return sum(input, dim, keepdim) / count
+    axes = axes_of(input, dim)
+    return keep_dims(bind(mean_p, (input,), {"axis": axes}), input.shape, axes, keepdim)
 
 
 def amax(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:

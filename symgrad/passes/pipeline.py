@@ -15,6 +15,7 @@ from symgrad.config import config
 from symgrad.ir.graph import Graph
 from symgrad.passes.cse import cse
 from symgrad.passes.dce import dce
+from symgrad.passes.decompose import decompose
 from symgrad.passes.erase import erase
 from symgrad.passes.fold import fold
 from symgrad.passes.simplify import simplify
@@ -42,8 +43,8 @@ def name_of(step: Pass) -> str:
 def optimize(exact: bool) -> tuple[Pass, ...]:
     """The passes after differentiation. `exact` keeps every bit and every layout eager has."""
     if exact:
-        return (erase, dce)
-    return (erase, dce, fold, simplify, cse, fold, simplify, cse, dce)
+        return (decompose, erase, dce)
+    return (decompose, erase, dce, fold, simplify, cse, fold, simplify, cse, dce)
 
 
 def run(graph: Graph, passes: Sequence[Pass], stages: list[Stage], *, verify: bool = False) -> Graph:

@@ -303,6 +303,8 @@ class Tensor(Attached):
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
+        if (active := state.capture()) is not None:
+            active.concretize(self, "printing")
         from symgrad.tensor.printing import tensor_repr
 
         return tensor_repr(self)

@@ -129,7 +129,17 @@ def data_ptr(t: Trainer, x: Any) -> Any:
     return t.work(x).data_ptr()
 
 
+def shown(t: Trainer, x: Any) -> Any:
+    return str(t.work(x))
+
+
+def printed(t: Trainer, x: Any) -> Any:
+    print("working")
+    return t.work(x)
+
+
 BAD = {
+    shown: ConcretizationError, printed: SideEffectError,
     fail: KeyError, item: ConcretizationError, branch: ConcretizationError, array: ConcretizationError,
     text: ConcretizationError, attribute: SideEffectError, append: SideEffectError,
     append_symbol: SideEffectError, python_random: RandomStateError, numpy_random: RandomStateError,
@@ -198,6 +208,15 @@ def test_fallback_warns_once_with_line_and_reason(bad: Any, backend: str) -> Non
         f(t, x)
     (warning,) = caught
     assert "test_transaction.py" in str(warning.message) and warning.filename == __file__
+
+
+def test_fallback_prints_once_per_call(backend: str, capsys: Any) -> None:
+    t, x = Trainer(), data(5, 3)
+    f = sg.compile(printed, backend=backend)
+    with pytest.warns(UserWarning, match="print"):
+        f(t, x)
+    f(t, x)
+    assert capsys.readouterr().out == "working\n" * 2
 
 
 def test_a_leaked_symbol_is_a_named_error(backend: str) -> None:

@@ -1,0 +1,30 @@
+"""Replace composite primitives by the operations their formulas are made of.
+
+Requires: no `gradients` equation (a composite has a gradient rule of its own). Guarantees: no equation
+lowers to `Composite`. Values are the same to the last bit: the array form is the formula in one call.
+"""
+
+from __future__ import annotations
+
+from symgrad.ir.builder import Rewriter, rewrite
+from symgrad.ir.graph import Atom, Eqn, Graph, Value
+from symgrad.ir.primitive import Composite
+from symgrad.passes.recorder import Recorder, as_operand
+from symgrad.tensor import state
+from symgrad.tensor.core import Tensor
+
+
+def decompose(graph: Graph) -> Graph:
+    """The graph in primitives that code generators know."""
+
+    def visit(eqn: Eqn, rewriter: Rewriter) -> tuple[Atom, ...] | None:
+        if not isinstance(eqn.prim.lower, Composite):
+            return None
+        recorder = Recorder(rewriter)
+        recorder.loc, recorder.phase, recorder.origin = eqn.loc, eqn.phase, eqn.origin
+        with recorder, state.no_grad():
+            result = eqn.prim.lower.formula(*map(as_operand, eqn.inputs), **eqn.params)
+        assert isinstance(result, Tensor) and isinstance(result._data, Value)
+        return (result._data,)
+
+    return rewrite(graph, visit)

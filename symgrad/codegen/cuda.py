@@ -18,7 +18,7 @@ from symgrad.codegen.cuda_helpers import (
     WHAT,
     WRAPPED,
     WRAPPING,
-)  # fmt: skip
+)
 from symgrad.codegen.gpu_loops import THREADS, fold
 from symgrad.codegen.loops import (
     INDEX,
@@ -30,7 +30,7 @@ from symgrad.codegen.loops import (
     Op,
     Stmt,
     Var,
-)  # fmt: skip
+)
 from symgrad.codegen.numba import shortest, wrap_call
 from symgrad.codegen.printer import (
     AND,
@@ -41,7 +41,7 @@ from symgrad.codegen.printer import (
     TERNARY,
     UNARY,
     Printer,
-)  # fmt: skip
+)
 from symgrad.codegen.random_helpers import HELPERS as SAMPLERS
 from symgrad.codegen.scalars import SPELLINGS
 from symgrad.codegen.statements import stored
@@ -53,7 +53,7 @@ from symgrad.dtypes import (
     float32,
     int32,
     int64,
-)  # fmt: skip
+)
 from symgrad.errors import BackendError
 
 # Words of C++ and functions of CUDA that a user's variable may be called.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from symgrad.codegen import blas
@@ -109,7 +110,8 @@ def _imports(body: str, used: Used) -> str:
         numeric.insert(0, "import llvmlite.binding as llvm")
     types = ", types" if "types." in body else ""
     numeric.append(f"from numba import njit{types}")
-    wanted = {t for t in (*used.types, "uint64") if f"{t}(" in body}
+    wanted = set(re.findall(r"(?<![\w.])((?:u?int|float)\d+|bool_)(?=\()|\.view\((\w+)\)", body))
+    wanted = {name for pair in wanted for name in pair if name}
     wanted |= {"uint64"} if used.indices else set()
     if wanted:
         numeric.append(f"from numpy import {', '.join(sorted(wanted))}")

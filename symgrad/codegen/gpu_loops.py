@@ -29,7 +29,7 @@ from symgrad.codegen.loops import (
     Stmt,
     Store,
     Var,
-)  # fmt: skip
+)
 from symgrad.codegen.scalars import convert
 from symgrad.codegen.statements import defined, live, loaded, mentioned, product, stored
 from symgrad.dtypes import BOOL, FLOATING, DType, bool_, float64, int32, int64

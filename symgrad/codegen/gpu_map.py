@@ -28,8 +28,8 @@ def gpu_map(function: Function, strided: Mapping[str, int]) -> list[Launch]:
     if not numbers:
         return [finished(Launch(replace(function, body=body), 1, always=True), function, strided)]
     before = tuple(s for s in body[: numbers[0]] if not isinstance(s, Store))
-    after = tuple(s for s in body[numbers[0] :] if not isinstance(s, (Nest, Store)))
-    after += tuple(s for s in body if isinstance(s, Store))
+    after: list[Stmt] = [s for s in body[numbers[0] :] if not isinstance(s, (Nest, Store))]
+    after += [s for s in body if isinstance(s, Store)]
     early: list[Part] = []
     main: list[Part] = []
     for number in numbers:
@@ -41,7 +41,7 @@ def gpu_map(function: Function, strided: Mapping[str, int]) -> list[Launch]:
         name = f"{function.name}_part{n + 1}"
         found.append(GpuKernel(function, strided, name).launch([part], before, ()))
     if main or after:
-        found.append(GpuKernel(function, strided, function.name).launch(main, before, after))
+        found.append(GpuKernel(function, strided, function.name).launch(main, before, tuple(after)))
     return found
 
 

@@ -43,6 +43,7 @@ def rewrite(graph: Graph, visit: Callable[[Eqn, "Rewriter"], tuple[Atom, ...] | 
     stand for its outputs, or None to keep it. The same graph object comes back when nothing changed.
     """
     rewriter = Rewriter()
+    plain = {eqn.prim.name for eqn in graph.eqns}
     for eqn in graph.eqns:
         mapped = rewriter.map_inputs(eqn)
         made = len(rewriter.eqns)
@@ -51,12 +52,11 @@ def rewrite(graph: Graph, visit: Callable[[Eqn, "Rewriter"], tuple[Atom, ...] | 
             rewriter.eqns.append(mapped)
         else:
             rewriter.changed = True
+            plain.update(fresh.prim.name for fresh in rewriter.eqns[made:])
             for old, new in zip(eqn.outputs, replacement):
                 rewriter.env[old] = new
-            for fresh in rewriter.eqns[made:]:
-                for old, new in zip(eqn.outputs, replacement):
-                    if new in fresh.outputs and isinstance(new, Value):
-                        new.hint = old.hint if new.hint == fresh.prim.name else new.hint
+                if isinstance(new, Value) and new.hint in plain and old.hint not in plain:
+                    new.hint = old.hint  # a name of the user's is better than an operation's
     if not rewriter.changed:
         return graph
     return graph.replace(

@@ -73,6 +73,8 @@ def _arithmetic(base: type, name: str, symbol: str) -> tuple[Callable[..., Any],
     plain_r = getattr(base, f"__r{name}__")
 
     def forward(self: Any, other: Any) -> Any:
+        if symbol == "*" and type(other) is int and other == 1:
+            return self
         value = plain(self, other)
         if value is NotImplemented and isinstance(other, float):
             value = getattr(float(self), f"__{name}__")(other)
@@ -80,6 +82,8 @@ def _arithmetic(base: type, name: str, symbol: str) -> tuple[Callable[..., Any],
             value, f"({expr_of(self)} {symbol} {expr_of(other)})")
 
     def backward(self: Any, other: Any) -> Any:
+        if symbol == "*" and type(other) is int and other == 1:
+            return self
         value = plain_r(self, other)
         if value is NotImplemented and isinstance(other, float):
             value = getattr(float(self), f"__r{name}__")(other)

@@ -54,6 +54,18 @@ class HostScalar:
     def __format__(self, spec: str) -> str:
         return format(self._pin(), spec)
 
+    def __round__(self, digits: Any = None) -> Any:
+        return round(self._pin(), digits)
+
+    def __divmod__(self, other: Any) -> Any:
+        return divmod(self._pin(), other)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return divmod(other, self._pin())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pin(), name)
+
     def __bool__(self) -> bool:
         return self != 0  # type: ignore[comparison-overlap]
 
@@ -119,6 +131,6 @@ def hyper(name: str, holder: Any, key: Any) -> Any:
     """`holder[key]`: a plain number, or while tracing a host scalar read anew at each call."""
     value = holder[key]
     active = state.capture()
-    if active is None or isinstance(value, bool) or not isinstance(value, float):
+    if active is None or type(value) is not float:
         return value
     return active.host(name, value, holder, key)

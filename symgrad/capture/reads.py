@@ -216,13 +216,15 @@ class Reads:
     def _follow(self, value: Any, text: str, steps: tuple[Any, ...], loc: Loc) -> None:
         for how, key in steps:
             if how == "item":
-                if type(value) not in (dict, list, tuple):
+                if not isinstance(value, (dict, list, tuple)):
                     return
                 holder, text = value, f"{text}[{key!r}]"
                 try:
-                    value = holder[key]
+                    value = (dict if isinstance(holder, dict) else type(holder)).__getitem__(holder, key)
                 except (LookupError, TypeError):
                     return
+                if isinstance(value, float) and hasattr(holder, "lifts_floats"):
+                    return  # a host scalar, read anew at each call
                 if type(holder) is not tuple:
                     self._add(holder, key, "item", text, value, loc)
                 continue

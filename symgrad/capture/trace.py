@@ -152,7 +152,7 @@ def _tag_extents(
                     by_extent[extent] = Dim(extent, name)
                 extent = by_extent[extent]
             shape.append(extent)
-        cell.entry.type = cell.entry.type.with_shape(tuple(shape))
+        cell.entry.type = cell.entry.type.with_shape(tuple(shape), cell.entry.type.strides)
         cell.entry.hint = names.get(place[number], f"arg{number}")
     return dims
 

@@ -69,6 +69,7 @@ TAKEN = frozenset(
     name for s in SPELLINGS.values() for text in (s.cuda, s.cuda64) for name in [text.partition("(")[0]]
 ) | frozenset(SAMPLERS)  # fmt: skip
 
+
 def c_name(name: str) -> str:
     """`name` where C++ has no other meaning for it, else (and for such names) with an underscore.
 
@@ -117,6 +118,12 @@ class CudaPrinter(Printer):
         self.scopes.append(set())
         super().body(stmts)
         self.scopes.pop()
+
+    def note(self, note: str) -> None:
+        """The user's line; it must end neither the comment's line too late nor the module's string."""
+        super().note(note)
+        if note:
+            self.lines[-1:] = [x.rstrip("\\ ").replace("'''", '"""') for x in self.lines[-1:]]
 
     def stmt(self, stmt: Stmt) -> None:
         if isinstance(stmt, If):

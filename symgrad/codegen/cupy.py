@@ -3,7 +3,8 @@
 The kernels are one string, so that device functions are shared and the compiler runs once. The
 entry computes how many blocks to launch from the extents; products are CuPy's, into planned memory.
 Kernels and products run in order on the caller's stream. Host numbers are arguments of the kernels;
-a block of them on the device, as CUDA graphs want, would take their place in `argument`.
+a block of them on the device, as CUDA graphs want, would take their place in `argument`. Counters
+of finished blocks belong to the module, so two streams must not run one module at the same time.
 """
 
 from __future__ import annotations

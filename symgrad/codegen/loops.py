@@ -8,8 +8,9 @@ Walking and rewriting are derived from the dataclass fields, once.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Any, Callable, Iterator
+from typing import Any
 
 import numpy as np
 

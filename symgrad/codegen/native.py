@@ -13,18 +13,17 @@ from typing import Any
 from symgrad.codegen import blas, loops
 from symgrad.codegen.cpu_map import cpu_map
 from symgrad.codegen.equations import Equations, param
-from symgrad.codegen.loops import Expr, Function, INDEX
+from symgrad.codegen.loops import INDEX, Expr, Function
 from symgrad.codegen.lower import Argument, Lowered, extent_expr, lower
 from symgrad.codegen.module import Packs, Param, entry_params, external_type, pack_of, workspace
 from symgrad.codegen.names import Names
 from symgrad.codegen.numba import NumbaPrinter, wrap_call
 from symgrad.codegen.numpy import comment_lines, strided
-from symgrad.codegen.printer import ATOM
 from symgrad.codegen.tasks import TASKS, Tasked, span, tasked
 from symgrad.codegen.tidy import tidy
 from symgrad.dtypes import DType, float16, float64, int64
 from symgrad.ir.access import reordered
-from symgrad.ir.graph import Eqn, Literal, Value
+from symgrad.ir.graph import Literal, Value
 from symgrad.ir.primitive import Gemm
 from symgrad.passes.schedule import CELL, INPUT, OUT, TEMP, Call, Home, Kernel, Plan, Step
 

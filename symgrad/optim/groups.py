@@ -24,6 +24,14 @@ class Group(dict[str, Any]):
         super().__init__(values)
         self._owner = weakref.ref(owner)
 
+    lifts_floats = True
+
+    def __getitem__(self, key: str) -> Any:
+        value = super().__getitem__(key)
+        if state.captures and type(value) is float and (active := state.capture()) is not None:
+            return active.host(key, value, self, key)
+        return value
+
     def __setitem__(self, key: str, value: Any) -> None:
         if (active := state.capture()) is not None:
             active.refuse("changing an optimizer's parameter group")

@@ -63,8 +63,9 @@ class HostScalar:
     def __rdivmod__(self, other: Any) -> Any:
         return divmod(other, self._pin())
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._pin(), name)
+    def is_integer(self) -> bool:
+        """As float's."""
+        return float(self._pin()).is_integer()
 
     def __bool__(self) -> bool:
         return self != 0  # type: ignore[comparison-overlap]

@@ -184,6 +184,28 @@ def test_sums_do_not_depend_on_the_grid(rng):
     assert len(results) == 1
 
 
+def test_loops_serve_any_grid(rng):
+    text = """
+def f(x: f32[40,300], b: f32[300]):
+    y = mul(x, b)
+    t = permute(y, dims=(1, 0))
+    u = add(t, 1.0)
+    r = sum(y, axis=(1,))
+    c = amax(y, axis=(0,))
+    return y, u, r, c
+"""
+    module = emitted(graph_of(text), "cupy")
+    x, b = rng.normal(size=(40, 300)).astype("f"), rng.normal(size=300).astype("f")
+    results = set()
+    for grid in (1, 2, 7, 100):
+        loaded = cuda_module.load_module(module.source)
+        loaded._blocks = lambda count, each, grid=grid: grid
+        outs = [np.zeros(s, "f") for s in ((40, 300), (12000,), (40,), (300,))]
+        loaded.run(x, b, *outs[:1], outs[1].reshape(300, 40), *outs[2:])
+        results.add(b"".join(o.tobytes() for o in outs))
+    assert len(results) == 1
+
+
 def test_large_sums_are_accurate(rng):
     x = (rng.random(100_000) + 1).astype("f")
     compare(graph_of("def f(x: f32[100000]):\n    s = sum(x, axis=(0,))\n    return s"), "cupy",
@@ -440,6 +462,15 @@ def test_check_says_what_is_wrong():
     assert "expected an array of float32" in loaded.check(x.astype("d"), y)
     assert "expected shape (3, 2)" in loaded.check(x[:2], y)
     assert "contiguous" in loaded.check(np.asfortranarray(x), y)
+
+
+def test_comments_end_where_their_line_does(tmp_path):
+    path = tmp_path / "user.py"
+    path.write_text("y = x + \\\nz = '''1'''\n")
+    printer = CudaPrinter()
+    printer.note(f"{path}:1")
+    printer.note(f"{path}:2")
+    assert printer.lines == ["// user.py:1  y = x +", '// user.py:2  z = """1"""']
 
 
 def printed(expr):

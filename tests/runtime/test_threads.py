@@ -109,7 +109,15 @@ def test_an_idle_pool_keeps_nothing_alive():
         gc.enable()
 
 
-def test_an_interrupt_waits_for_the_tasks():
+@pytest.fixture
+def interruptible():
+    """Ctrl-C raises, also where the test run itself was started in the background (SIGINT ignored)."""
+    old = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, old)
+
+
+def test_an_interrupt_waits_for_the_tasks(interruptible):
     finished = []
 
     def call(task):
@@ -123,7 +131,7 @@ def test_an_interrupt_waits_for_the_tasks():
     assert sorted(finished) == [1, 2, 3]
 
 
-def test_an_interrupt_while_waiting_waits_for_the_tasks():
+def test_an_interrupt_while_waiting_waits_for_the_tasks(interruptible):
     finished = []
     main = threading.get_ident()
     started = threading.Event()

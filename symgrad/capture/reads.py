@@ -129,6 +129,8 @@ class Reads:
         self._keep: list[Any] = []
         self._names: dict[str, Loc] = {}
         self._objects: dict[int, tuple[Any, str]] = {}
+        self._outside: dict[int, Any] = {}
+        self._inner: dict[types.CodeType, set[str]] = {}
         self._random = random.getstate()
         self._np_random = np.random.get_state()
 
@@ -175,28 +177,44 @@ class Reads:
                 value = _contents(cell) if cell is not None else _MISSING
                 if value is _MISSING:
                     continue
-                self._add(cell, name, "deref", name, value, loc)
+                if name not in self._inner.get(code, ()):
+                    self._add(cell, name, "deref", name, value, loc)
+                elif id(value) not in self._outside:
+                    continue
             else:
                 value = frame.f_locals.get(name, _MISSING)
+                if id(value) not in self._outside and not hasattr(value, "_parameters"):
+                    continue  # made while tracing: no state of the user's
             self._reach(value, name)
             self._follow(value, name, attrs, loc)
+        if code.co_cellvars:
+            self._note_inner(code, code.co_cellvars)
         for name in () if own_layer else attribute_names(code):
             if name not in self._names:
                 self._names[name] = loc
                 for holder, text in list(self._objects.values()):
                     self._attribute(holder, text, name, loc)
 
+    def _note_inner(self, code: types.CodeType, names: tuple[str, ...]) -> None:
+        """Functions defined by a traced one: variables they share with it are made while tracing."""
+        for inner in code.co_consts:
+            if isinstance(inner, types.CodeType) and not set(names) <= self._inner.setdefault(inner, set()):
+                self._inner[inner].update(names)
+                self._note_inner(inner, names)
+
     def _reach(self, value: Any, text: str, depth: int = 4) -> None:
         """Note the user's objects under `value`: attributes of theirs that the code names are read."""
         if type(value) in (list, tuple, dict):
+            self._outside[id(value)] = value
             if depth and len(self._objects) < _MOST_OBJECTS:
                 items = value.items() if type(value) is dict else enumerate(value)
                 for key, item in list(items)[:_MOST_OBJECTS]:
                     self._reach(item, f"{text}[{key!r}]", depth - 1)
             return
-        if id(value) in self._objects or not _is_users(value) or len(self._objects) >= _MOST_OBJECTS:
+        if id(value) in self._objects or not (_is_users(value) or hasattr(value, "_parameters")) or len(self._objects) >= _MOST_OBJECTS:
             return
         self._objects[id(value)] = (value, text)
+        self._outside[id(value)] = value
         for name, loc in list(self._names.items()):
             self._attribute(value, text, name, loc)
         if depth and not isinstance(value, type):
@@ -244,8 +262,10 @@ class Reads:
                 return
             self._add(holder, key, "attr", text, value, loc)
 
-    def function(self, function: Any) -> None:
-        """The traced function itself: its code and defaults."""
+    def roots(self, function: Any, arguments: list[Any]) -> None:
+        """What is known before the trace: the arguments, and the function's own code and defaults."""
+        for value in (*arguments, getattr(function, "__self__", None), function):
+            self._reach(value, "argument")
         function = getattr(function, "__func__", function)
         if isinstance(function, types.FunctionType):
             code = function.__code__

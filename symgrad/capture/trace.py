@@ -80,7 +80,7 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     reads = Reads()
     old = state.enter_capture(capture)
     try:
-        reads.function(function)
+        reads.roots(function, [*call_args, *call_kwargs.values(), *leaves])
         with reads:
             result = function(*call_args, **call_kwargs)
         traced = _finish(capture, reads, function, result, tensors, place)

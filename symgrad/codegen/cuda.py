@@ -8,6 +8,7 @@ C's undefined overflow, nan becomes the least integer: as in the other printers.
 from __future__ import annotations
 
 import math
+import textwrap
 
 from symgrad.codegen.cuda_helpers import (
     C_TYPES,
@@ -29,6 +30,7 @@ from symgrad.codegen.loops import (
     If,
     Op,
     Stmt,
+    Store,
     Var,
 )
 from symgrad.codegen.numba import shortest, wrap_call
@@ -40,6 +42,7 @@ from symgrad.codegen.printer import (
     OR,
     TERNARY,
     UNARY,
+    WIDTH,
     Printer,
 )
 from symgrad.codegen.random_helpers import HELPERS as SAMPLERS
@@ -128,6 +131,9 @@ class CudaPrinter(Printer):
     def stmt(self, stmt: Stmt) -> None:
         if isinstance(stmt, If):
             self.block(f"if ({self.expr(stmt.test)}) {{", stmt.body)
+        elif isinstance(stmt, Store):
+            self.note(stmt.note)
+            self.wrapped(f"{self.element(stmt.buffer, stmt.index)} = {self.expr(stmt.value)};")
         else:
             super().stmt(stmt)
 
@@ -138,8 +144,16 @@ class CudaPrinter(Printer):
         self.body(body)
         self.line("}")
 
+    def wrapped(self, text: str) -> None:
+        """A statement, on several lines if it is long: C does not mind where it is broken."""
+        width = WIDTH - len(self.indent) * self.depth
+        first, *rest = textwrap.wrap(text, width, subsequent_indent=self.indent, break_long_words=False,
+                                     break_on_hyphens=False)  # fmt: skip
+        for line in (first, *rest):
+            self.line(line)
+
     def let(self, name: str, value: Expr) -> None:
-        self.line(f"const {self.typed(value.dtype)} {c_name(name)} = {self.expr(value)};")
+        self.wrapped(f"const {self.typed(value.dtype)} {c_name(name)} = {self.expr(value)};")
 
     def assign(self, name: str, value: Expr) -> None:
         known = any(name in scope for scope in self.scopes)
@@ -148,10 +162,10 @@ class CudaPrinter(Printer):
             case Op("add" | "mul" as fn, (Var(first, _), rest)) if first == name and (
                 value.dtype.category == FLOATING
             ):
-                self.line(f"{c_name(name)} {INFIX[fn][0]}= {self.expr(rest)};")
+                self.wrapped(f"{c_name(name)} {INFIX[fn][0]}= {self.expr(rest)};")
             case _:
                 type = "" if known else f"{self.typed(value.dtype)} "
-                self.line(f"{type}{c_name(name)} = {self.expr(value)};")
+                self.wrapped(f"{type}{c_name(name)} = {self.expr(value)};")
 
     def loop(self, loop: For) -> None:
         var = loop.var

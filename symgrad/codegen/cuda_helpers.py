@@ -93,7 +93,9 @@ static __device__ bool last_block(unsigned int* done) {
 
 WRAPPED = """\
 // a {symbol} b, wrapping around.
-static __device__ {type} {name}({type} a, {type} b) {{ return ({type})(({unsigned})a {symbol} ({unsigned})b); }}
+static __device__ {type} {name}({type} a, {type} b) {{
+    return ({type})(({unsigned})a {symbol} ({unsigned})b);
+}}
 """
 
 # Lanes that are neighbours: within a warp by shuffles, warps through shared memory. The first

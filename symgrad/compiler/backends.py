@@ -16,6 +16,7 @@ import numpy as np
 
 from symgrad.config import BACKENDS
 from symgrad.errors import BackendError
+from symgrad.ir.access import reordered
 from symgrad.ir.graph import Eqn, Graph
 from symgrad.ir.interpret import host_expressions, interpret
 
@@ -106,8 +107,8 @@ def reference_entry(graph: Graph) -> Entry:
             outs, effects = interpret(graph, inputs, cells, values)
         for target, value, atom in zip(given[counts[2] :], outs, graph.outputs):
             kind = atom.type
-            if kind.strides is not None:
-                strides = tuple(int(s) * kind.dtype.itemsize for s in kind.strides)
+            if reordered(kind):
+                strides = tuple(int(s) * kind.dtype.itemsize for s in kind.strides or ())
                 target = np.lib.stride_tricks.as_strided(target, np.shape(value), strides)
             target[...] = value
         for (cell, _), value in zip(graph.effects, effects):

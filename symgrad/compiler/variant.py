@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 
 from symgrad.capture.cells import memory_of, same_memory
-from symgrad.capture.pytree import unflatten
 from symgrad.capture.outputs import Output
+from symgrad.capture.pytree import unflatten
+from symgrad.codegen.tasks import TASKS, THRESHOLD
 from symgrad.compiler.backends import Entry
 from symgrad.compiler.fastpath import generate
 from symgrad.compiler.guards import Guards
 from symgrad.compiler.program import Program
 from symgrad.compiler.pullback import attach_backward
 from symgrad.compiler.results import Arena, Layout
+from symgrad.ir.access import reordered
 from symgrad.ir.graph import Graph, Value
-from symgrad.codegen.tasks import TASKS, THRESHOLD
 from symgrad.runtime.threads import parallel_run, step_lock
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
@@ -290,13 +291,13 @@ def allocate(graph: Graph, pooled: dict[int, Any]) -> tuple[list[Any], list[Any]
             seen.append(pooled[index])
             continue
         shape = tuple(int(e) for e in kind.shape)
-        if kind.strides is None:
+        if not reordered(kind):
             array = np.empty(shape, kind.dtype.np)
             memory.append(array)
             seen.append(array)
         else:
             flat = np.empty(int(kind.size), kind.dtype.np)
-            strides = tuple(int(s) * kind.dtype.itemsize for s in kind.strides)
+            strides = tuple(int(s) * kind.dtype.itemsize for s in kind.strides or ())
             memory.append(flat)
             seen.append(np.lib.stride_tricks.as_strided(flat, shape, strides))
     return memory, seen

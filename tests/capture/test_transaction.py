@@ -219,6 +219,39 @@ def test_fallback_prints_once_per_call(backend: str, capsys: Any) -> None:
     assert capsys.readouterr().out == "working\n" * 2
 
 
+def test_objects_made_by_the_function_itself_are_no_side_effect(backend: str) -> None:
+    class Scratch:
+        total: Any = 0
+        parts: Any = ()
+
+    def collect(scratch: Any, values: list[Any], x: Any) -> Any:
+        scratch.total = scratch.total + x
+        scratch.parts = [*scratch.parts, x]
+        values.append(values[0] + x)
+        return scratch.total
+
+    def f(x: Any) -> Any:
+        scratch, values, table, count = Scratch(), [x], {}, 0
+        add = lambda v: values.append(v)
+
+        def inner() -> Any:
+            nonlocal count
+            count += 1
+            table["x"] = count
+            return len(values)
+
+        for _ in range(2):
+            collect(scratch, values, x)
+            add(x * 2)
+            inner()
+        return sum(values) + scratch.total * table["x"] + len(scratch.parts)
+
+    g = sg.compile(f, backend=backend, fullgraph=True)
+    for _ in range(2):
+        assert g(data(3)).tolist() == pytest.approx(f(data(3)).tolist())
+    assert len(g.misses) == 0
+
+
 def test_a_leaked_symbol_is_a_named_error(backend: str) -> None:
     def leak(x: Any) -> Any:
         hidden.cell = x * 2

@@ -8,7 +8,6 @@ again after the trace tells whether the function changed one of them: a side eff
 
 from __future__ import annotations
 
-import dis
 import random
 import sys
 import sysconfig
@@ -17,13 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.capture.scan import attribute_names, chains
 from symgrad.errors import Loc, SideEffectError, is_user_file
-from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
 
 _STDLIB = tuple(p for p in (sysconfig.get_path("stdlib"), sysconfig.get_path("purelib")) if p)
 _SCALARS = (bool, int, float, complex, str, bytes, type(None))
-_chains: dict[types.CodeType, dict[tuple[str, str, tuple[Any, ...]], int]] = {}
 _MISSING = object()
 
 
@@ -140,7 +138,11 @@ class Reads:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        sys.setprofile(self._previous)
+        if self._previous is None or callable(self._previous):
+            sys.setprofile(self._previous)
+        else:  # cProfile's object, which only it can put back
+            sys.setprofile(None)
+            self._previous.enable()
 
     def _hook(self, frame: Any, event: str, arg: Any) -> None:
         if event == "call":
@@ -209,9 +211,12 @@ class Reads:
             if depth and len(self._objects) < _MOST_OBJECTS:
                 items = value.items() if type(value) is dict else enumerate(value)
                 for key, item in list(items)[:_MOST_OBJECTS]:
-                    self._reach(item, f"{text}[{key!r}]", depth - 1)
+                    label = repr(key) if isinstance(key, _SCALARS) else type(key).__name__
+                    self._reach(item, f"{text}[{label}]", depth - 1)
             return
-        if id(value) in self._objects or not (_is_users(value) or hasattr(value, "_parameters")) or len(self._objects) >= _MOST_OBJECTS:
+        if id(value) in self._objects or len(self._objects) >= _MOST_OBJECTS:
+            return
+        if not _is_users(value) and not hasattr(value, "_forward_hooks"):
             return
         self._objects[id(value)] = (value, text)
         self._outside[id(value)] = value
@@ -348,67 +353,3 @@ def _is_users(value: Any) -> bool:
 _HEAP_TYPE = 1 << 9
 _NOT_USERS = ("symgrad", "numpy", "builtins")
 _MOST_OBJECTS = 1000
-
-
-def attribute_names(code: types.CodeType) -> tuple[str, ...]:
-    """Names of all attributes a code object loads, and of those it may get by name."""
-    found = _attributes.get(code)
-    if found is None:
-        names = {str(i.argval) for i in dis.get_instructions(code) if i.opname in ("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR")}
-        names = {n for n in names if not n.startswith("__")}
-        if "getattr" in code.co_names:
-            names |= {c for c in code.co_consts if isinstance(c, str) and c.isidentifier()}
-        found = _attributes[code] = tuple(sorted(names))
-    return found
-
-
-_attributes: dict[types.CodeType, tuple[str, ...]] = {}
-
-
-def chains(code: types.CodeType) -> dict[tuple[str, str, tuple[Any, ...]], int]:
-    """The (kind, name, steps) loads of a code object: global, deref, or argument."""
-    found = _chains.get(code)
-    if found is None:
-        found = _chains[code] = dict(_scan(code))
-    return found
-
-
-def _scan(code: types.CodeType) -> Any:
-    count = code.co_argcount + code.co_kwonlyargcount
-    arguments = set(code.co_varnames[:count])
-    kind, name = "", ""
-    attrs: list[Any] = []
-    constant: Any = None
-    line = seen = code.co_firstlineno
-    lines = {start: number for start, number in dis.findlinestarts(code) if number is not None}
-    for ins in dis.get_instructions(code):
-        op = ins.opname
-        line = lines.get(ins.offset, line)
-        if op in ("CACHE", "PRECALL", "EXTENDED_ARG", "PUSH_NULL", "NOP"):
-            continue
-        if kind and op in ("LOAD_ATTR", "LOAD_METHOD"):
-            attrs.append(("attr", str(ins.argval)))
-            continue
-        if kind and op in ("LOAD_CONST", "LOAD_SMALL_INT") and constant is None:
-            constant = ins.argval if isinstance(ins.argval, (str, int)) else None
-            if constant is not None:
-                continue
-        if kind and constant is not None and (op == "BINARY_SUBSCR" or op == "BINARY_OP" and ins.argrepr == "[]"):
-            attrs.append(("item", constant))
-            constant = None
-            continue
-        constant = None
-        if kind:
-            yield (kind, name, tuple(attrs)), seen
-            kind = ""
-        if op in ("LOAD_GLOBAL", "LOAD_NAME"):
-            kind, name, attrs, seen = "global", ins.argval, [], line
-        elif op == "LOAD_DEREF":
-            kind, name, attrs, seen = "deref", ins.argval, [], line
-        elif op.startswith("LOAD_FAST") and isinstance(ins.argval, str) and ins.argval in arguments:
-            kind, name, attrs, seen = "local", ins.argval, [], line
-    if kind:
-        yield (kind, name, tuple(attrs)), seen
-
-
-_ = state

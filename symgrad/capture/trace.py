@@ -25,7 +25,6 @@ from symgrad.ir.graph import Graph, Value
 from symgrad.ops.gradients import gradients
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, fresh_node, wrap
-from symgrad.tensor.host import HostScalar
 
 
 @dataclass

@@ -244,9 +244,8 @@ class CudaPrinter(Printer):
             return self.narrow(op.dtype, text, AND)
         if op.dtype.category == INTEGRAL and op.dtype is not INDEX:
             return self.integer(op)
-        if op.dtype is INDEX and op.fn == "floordiv":
-            return f"{self.expr(op.args[0], INFIX['div'][1])} / {self.expr(op.args[1], INFIX['div'][1] + 1)}", (
-                INFIX["div"][1])  # fmt: skip
+        if op.dtype is INDEX and op.fn == "floordiv":  # of numbers that are not negative
+            op = Op("div", op.args, INDEX)
         if op.fn in ("fold_add", "fold_mul"):
             op = Op(op.fn.removeprefix("fold_"), op.args, op.dtype)
         if op.fn == "neg":

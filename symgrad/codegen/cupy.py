@@ -178,7 +178,8 @@ class _Entry:
         grid = grids[0] if len(grids) == 1 else f"max({', '.join(grids)})"
         args = [self.argument(p, launch, arguments, shared) for p in launch.function.params]
         name = self.used.add(launch)
-        return [*lines, *wrap_call("_launch(", [name, grid, str(launch.threads), *args], ")")]
+        call = wrap_call("_launch(", [name, grid, str(launch.threads), *args], ")", "    ")
+        return [*lines, *(line[4:] for line in call)]
 
     def surely(self, launch: Launch) -> bool:
         """Whether some count is a number above 0, whatever the extents."""

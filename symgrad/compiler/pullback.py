@@ -19,6 +19,7 @@ from symgrad.ops.pullback import backward as tape_backward
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
 from symgrad.tensor.dispatch import bind, record_multiple
+from symgrad.tensor.views import detached
 
 if TYPE_CHECKING:
     from symgrad.compiler.variant import Variant
@@ -104,7 +105,7 @@ class Call:
         tensors = {}
         for value, place in variant.sources.items():
             holder = self.leaves[place] if isinstance(place, int) else place
-            tensors[value] = holder if isinstance(holder, Tensor) else wrap(holder)
+            tensors[value] = detached(holder) if isinstance(holder, Tensor) else wrap(holder)
         for value, leaf in traced.leaf_of.items():
             if id(leaf) not in traced.made:
                 place = traced.argument_of.get(id(leaf))

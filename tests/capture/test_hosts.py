@@ -56,7 +56,8 @@ def test_a_branch_on_a_float_makes_a_path(f: Any, variants: int, backend: str) -
 
 
 @pytest.mark.parametrize("f", [
-    lambda x, k: x * math.exp(k), lambda x, k: x * float(k), steps, lambda x, k: x * round(k), lambda x, k: x * len(f"{k:.2f}"),
+    lambda x, k: x * math.exp(k), lambda x, k: x * float(k), steps, lambda x, k: x * round(k),
+    lambda x, k: x * len(f"{k:.2f}"),
     lambda x, k: x * len(str(k)), lambda x, k: x * {0.5: 1, 1.5: 2}.get(k, 3), lambda x, k: x * math.sqrt(k * k + 1),
     lambda x, k: x * (int(k) % 2), lambda x, k: x * math.floor(k), lambda x, k: x.reshape(3, 1) * int(k * 2),
 ], ids=range(11))  # fmt: skip

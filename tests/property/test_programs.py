@@ -115,7 +115,7 @@ def whole(lines: list[Any]) -> Any:
     return step, ws, x
 
 
-FAST = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+FAST = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(params=["reference"])

@@ -93,6 +93,12 @@ def set_default_dtype(dtype: Any) -> None:
     if dtype.category != FLOATING:
         raise TypeError(f"only floating-point types are supported as the default type, got {dtype}")
     _default_float = dtype
+    for tell in watchers:
+        tell()
+
+
+watchers: list[Any] = []
+"""Called after the default dtype changed: what compiled programs may skip checking otherwise."""
 
 
 def of_scalar(value: Any) -> DType:

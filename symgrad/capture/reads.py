@@ -90,7 +90,7 @@ def snapshot(value: Any) -> tuple[Any, ...]:
     if isinstance(value, _SCALARS):
         return ("scalar", value)
     if isinstance(value, (types.FunctionType, types.MethodType)):
-        function = getattr(value, "__func__", value)
+        function: Any = getattr(value, "__func__", value)
         closure = tuple(_brief(_contents(c)) for c in function.__closure__ or ())
         return ("code", value.__code__, (function.__defaults__, function.__kwdefaults__, closure,
                                          id(getattr(value, "__self__", None))))  # fmt: skip
@@ -243,7 +243,7 @@ class Reads:
                     return
                 holder, text = value, f"{text}[{key!r}]"
                 try:
-                    value = (dict if isinstance(holder, dict) else type(holder)).__getitem__(holder, key)
+                    value = dict.__getitem__(holder, key) if isinstance(holder, dict) else holder[key]
                 except (LookupError, TypeError):
                     return
                 if isinstance(value, float) and hasattr(holder, "lifts_floats"):

@@ -68,7 +68,8 @@ class Compiled:
         for variant in self.variants.get(key, ()):
             if variant.miss(leaves) is None:
                 result = variant.run(leaves)
-                self.hot = None if kwargs or len(leaves) != len(args) else variant.hot(leaves)
+                general = kwargs or len(leaves) != len(args) or not state.is_grad_enabled()
+                self.hot = None if general else variant.hot(leaves)
                 return result
         return self._first(key, leaves, args, kwargs)
 

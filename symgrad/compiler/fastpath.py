@@ -102,6 +102,10 @@ def _reads(writer: _Writer, variant: "Variant") -> None:
         look = {"global": f"{holder}[{key}]", "item": f"{holder}[{key}]", "deref": f"{holder}.cell_contents"}.get(
             read.how, f"{holder}.{read.key}")  # fmt: skip
         writer.check(f"{look} is not {value}")
+        if read.seen[0] == "code":
+            for part in ("__code__", "__defaults__"):
+                was = writer.const(f"v{i}{part}", getattr(read.value, part))
+                writer.check(f"{value}.{part} is not {was}")
     for i, (tensor, _, before) in enumerate(variant.guards.grad_reads):
         writer.check(f"{writer.const(f't{i}', tensor)}._grad is not {writer.const(f'b{i}', before)}")
 

@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from symgrad import dtypes
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -36,6 +38,9 @@ epoch = [0]
 def bump_epoch() -> None:
     """Tell compiled programs that some tensor, module or optimizer was rebound."""
     epoch[0] += 1
+
+
+dtypes.watchers.append(bump_epoch)
 
 
 def capture() -> Any:

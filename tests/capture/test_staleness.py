@@ -453,3 +453,43 @@ def test_variants_are_bounded_and_the_oldest_leaves(backend: str) -> None:
     for n in range(1, 8):
         assert f(data(n)).tolist() == pytest.approx([2 * v for v in data(n).tolist()])
         assert sum(map(len, f.variants.values())) <= 3
+
+
+def test_a_helper_given_other_code_or_defaults(backend: str) -> None:
+    def helper(x: Any, k: float = 2.0) -> Any:
+        return x * k
+
+    w, x = leaf(3), data(3)
+
+    def step(x: Any) -> Any:
+        w.grad = None
+        loss = helper(w * x).sum()
+        loss.backward()
+        return loss
+
+    compiled = sg.compile(step, backend=backend, fullgraph=True)
+    for change in ("", "", "defaults", "", "", "code", "", ""):
+        if change == "defaults":
+            helper.__defaults__ = (5.0,)
+        if change == "code":
+            helper.__code__ = (lambda x, k: x - k).__code__
+        assert compiled(x).item() == pytest.approx(step(x).item())
+
+
+def test_grad_mode_and_default_dtype_are_seen_however_warm(backend: str) -> None:
+    w, x = leaf(3), data(3)
+    f = sg.compile(lambda x: (w * x).sum() + sg.zeros(()), backend=backend, fullgraph=True)
+    for _ in range(2):
+        for _ in range(3):
+            assert f(x).requires_grad
+        with sg.no_grad():
+            for _ in range(3):
+                assert not f(x).requires_grad
+    quiet = sg.compile(lambda x: x.detach() + sg.zeros(3), backend=backend, fullgraph=True)
+    for dtype in (sg.float32, sg.float64, sg.float32):
+        sg.set_default_dtype(dtype)
+        try:
+            for _ in range(3):
+                assert quiet(x).dtype is dtype
+        finally:
+            sg.set_default_dtype(sg.float32)

@@ -161,6 +161,8 @@ class Capture(Values):
         outs = self.emit(gradients_p, atoms, dict(roots=len(roots), stops=stops, hooks=hooks), BACKWARD)
         if not create_graph:
             self.connected = before
+        elif not hooks:
+            self.uses[outs[0]] = used_by(path, targets) | {self.value_of(g) for g in grads}
         if not retain_graph:
             self.freed |= {eqn for eqn in path if eqn.outputs[0] in self.holding}
         found: dict[Tensor, Tensor] = {}
@@ -186,6 +188,10 @@ class Capture(Values):
         path: set[Eqn] = set()
         for eqn in reversed(self.builder.eqns):
             if not reached.intersection(eqn.outputs) or eqn.prim is stop_gradient:
+                continue
+            if eqn.outputs[0] in self.uses:
+                reached.update(used := self.uses[eqn.outputs[0]] & self.connected)
+                path.update([eqn] if used else [])
                 continue
             if eqn.prim is custom:
                 outs = eqn.params["outs"]
@@ -314,6 +320,31 @@ def signed(number: int) -> int:
 def hooks_on(tensor: Tensor) -> tuple[Any, ...]:
     """The hooks registered on a leaf."""
     return tuple(tensor._hooks.values()) if tensor._hooks else ()
+
+
+def used_by(path: set[Eqn], targets: list[Value]) -> set[Value]:
+    """The values on which gradients along `path` for `targets` depend: what the rules ask for."""
+    depends = set(targets)
+    used: set[Value] = set()
+    growing = True
+    while growing:
+        size = len(depends)
+        for eqn in path:
+            if depends.intersection(a for a in eqn.inputs if isinstance(a, Value)):
+                depends.update(eqn.outputs)
+        growing = len(depends) > size
+    for eqn in path:
+        if eqn.prim.variadic:
+            used.update(a for a in eqn.inputs if isinstance(a, Value))
+            continue
+        operands = eqn.operands()
+        for positions, _, names in eqn.prim.rules:
+            if depends.isdisjoint(a for p in positions if isinstance(a := eqn.inputs[p], Value)):
+                continue
+            asked = [operands[n] for n in names if n in operands]
+            used.update(a for a in asked if isinstance(a, Value))
+            used.update(eqn.outputs[:1] if "out" in names else ())
+    return used
 
 
 def t_is_retained(tensor: Tensor, retained: list[Tensor]) -> bool:

@@ -49,6 +49,7 @@ class Values:
         self.leaf_of: dict[Value, Tensor] = {}
         self.touched: dict[int, Tensor] = {}
         self.plain: set[Value] = set()
+        self.uses: dict[Value, set[Value]] = {}
         self.leaf_values: dict[tuple[int, Value], Value] = {}
         self.connected: set[Value] = set()
         self.known: set[Value] = set()

@@ -174,6 +174,25 @@ def test_double_backward_through_grad(backend: str) -> None:
     agree(make, backend)
 
 
+def test_double_backward_leaves_none_where_no_gradient_leads(backend: str) -> None:
+    """A gradient penalty: what the gradient does not depend on keeps `.grad` None, as in eager mode."""
+    def make() -> Any:
+        w, b, v, x = leaf(3, 4), leaf(4, seed=1), leaf(4, seed=2), leaf(5, 3, seed=3)
+
+        def step() -> Any:
+            for p in (w, b, v, x):
+                p.grad = None
+            y = ((x @ w + b).relu() * v).sum()
+            (g,) = sg.grad(y, [x], create_graph=True)
+            penalty = (g.square().sum(1).sqrt() - 1).square().mean()
+            penalty.backward()
+            return penalty
+
+        return step, [w, b, v, x]
+
+    agree(make, backend)
+
+
 def test_third_derivative(backend: str) -> None:
     def make() -> Any:
         x = leaf(5)

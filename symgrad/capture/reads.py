@@ -276,6 +276,8 @@ class Reads:
             code = function.__code__
             loc = Loc(code.co_filename, code.co_firstlineno, code.co_name)
             for key in ("__code__", "__defaults__", "__kwdefaults__"):
+                if getattr(function, key) is None:
+                    continue  # no defaults: most functions, and a check less at every call
                 self._add(function, key, "attr", f"{function.__name__}.{key}", getattr(function, key), loc)
 
     def _add(self, holder: Any, key: str, how: str, text: str, value: Any, loc: Loc) -> None:

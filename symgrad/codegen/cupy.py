@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from symgrad.codegen.cuda import CudaPrinter, helper_order
 from symgrad.codegen.equations import Equations, numpy_name, param
 from symgrad.codegen.gpu_loops import CHUNK, Launch
-from symgrad.codegen.gpu_map import gpu_map, stores_last
+from symgrad.codegen.gpu_map import gpu_map
 from symgrad.codegen.loops import Const, Expr, Op, Var
 from symgrad.codegen.loops import Param as KernelParam
 from symgrad.codegen.lower import Argument, lower
@@ -152,7 +152,7 @@ class _Entry:
         arguments = {a.param.name: a for a in lowered.arguments}
         ranks = {a.param.name: external_type(a.what, self.plan).ndim for a in lowered.arguments
                  if isinstance(a.what, Home) and self.has_strides(a.what)}  # fmt: skip
-        body = tidy(tuple(map(stores_last, lowered.function.body)))
+        body = tidy(lowered.function.body)
         function = replace(lowered.function, body=body, name=f"{self.prefix}{step.name}")
         lines: list[str] = []
         for launch in gpu_map(function, ranks):

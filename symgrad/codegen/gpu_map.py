@@ -45,13 +45,6 @@ def gpu_map(function: Function, strided: Mapping[str, int]) -> list[Launch]:
     return found
 
 
-def stores_last(stmt: Stmt) -> Stmt:
-    """A nest whose body stores after all it computes: a cell's old value may be read anywhere there."""
-    if not isinstance(stmt, Nest):
-        return stmt
-    return replace(stmt, body=tuple(sorted(stmt.body, key=lambda s: isinstance(s, Store))))
-
-
 def _separate(nest: Nest, early: list[Part], main: list[Part]) -> None:
     """Add the runs over `nest`: one for each set of axes folded, what stores being the last."""
     full = tuple(r for r in nest.reductions if len(r.over) == len(nest.axes))

@@ -70,6 +70,7 @@ class NestLowering:
         self.extents = tuple(nest.space[i] for i in kept)
         self.inside = {v for eqn in nest.eqns for v in eqn.outputs}
         self.body = Body()
+        self.stores: list[Stmt] = []  # last: a cell's old value may be read anywhere in the nest
 
     def lower(self) -> list[Stmt]:
         self.order = self.memory_order()
@@ -90,8 +91,8 @@ class NestLowering:
             value = self.element(copy.source, copy.like.type.shape)
             self.store(copy.home, copy.like, copy.like.type.shape, strides_of(copy.like.type), value)
         if not axes:
-            return self.body.stmts
-        return [Nest(axes, tuple(self.body.stmts), tuple(reductions))]
+            return [*self.body.stmts, *self.stores]
+        return [Nest(axes, (*self.body.stmts, *self.stores), tuple(reductions))]
 
     # -- axes -----------------------------------------------------------------------------------
 
@@ -237,7 +238,7 @@ class NestLowering:
         index: tuple[Expr, ...] = (self.index(strides, shape),)
         if self.k.strided(home):
             index = self.subscripts(Access(value, shape, strides), shape)
-        self.body.stmts.append(Store(self.k.buffer(home, value), index, result))
+        self.stores.append(Store(self.k.buffer(home, value), index, result))
 
     def written(self, eqn: Eqn) -> Expr:
         """x with a part replaced: v where the point is inside the slice, else x."""

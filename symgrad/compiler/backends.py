@@ -6,6 +6,7 @@ Every backend gives the same thing: an `Entry` is a function of flat positional 
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import warnings
 from collections.abc import Callable
@@ -63,6 +64,11 @@ class Executable:
     kernels: list[tuple[str, tuple[Eqn, ...]]] = field(default_factory=list)
     module: Any = None
     interfaces: dict[str, Graph] = field(default_factory=dict)
+
+
+def array_module(backend: str) -> Any:
+    """Where a backend's arrays are made: NumPy, or CuPy for the device's."""
+    return importlib.import_module("cupy") if backend == "cupy" else np
 
 
 def resolve_backend(name: str) -> str:

@@ -39,7 +39,7 @@ def generate(variant: "Variant", leaves: list[Any], lock: Any) -> Callable[[tupl
     writer = _Writer()
     pinned = dict(traced.pinned)
     for i, leaf in enumerate(leaves):
-        if not leaf._data.flags.aligned:
+        if not getattr(leaf._data.flags, "aligned", True):
             return None
         kind = writer.const(f"T{i}", leaf.type_)
         test = f"(x{i}._type or x{i}.type_) is not {kind} or x{i}._rg is not {leaf._rg}"

@@ -66,9 +66,12 @@ class Call:
         sources = list(self.saved)
         for head in traced.differentiable:
             kind = program.graph.outputs[traced.outputs[head].index].type
-            part = arrived[head]._data if head in arrived else np.zeros(tuple(map(int, kind.shape)), kind.dtype.np)
+            if head in arrived:
+                part = arrived[head]._data
+            else:
+                part = self.variant.arrays.zeros(tuple(map(int, kind.shape)), kind.dtype.np)
             sources.append(np.ascontiguousarray(part, kind.dtype.np).reshape(part.shape))
-        memory, outs = allocate(graph, {})
+        memory, outs = allocate(graph, {}, self.variant.arrays)
         given: list[Any] = []
         for param in entry.params:
             if param.kind == "input":
@@ -79,7 +82,7 @@ class Call:
             elif param.kind == "out":
                 given.append(memory[param.index])
             elif param.kind == "ws":
-                given.append(np.empty(param.size, param.dtype.np))
+                given.append(self.variant.arrays.empty(param.size, param.dtype.np))
         invoke(entry, given)
         reached = {t for head in arrived for t in traced.outputs[head].reaches}
         return tuple(wrap(out) if id(t) in reached else None for out, t in zip(outs, program.leaves))

@@ -63,8 +63,8 @@ class Arena:
     scalar views, `g7 …` the promises by output index.
     """
 
-    def __init__(self, layout: Layout):
-        self.arrays = {f"out_{d.short}": np.zeros(n, d.np) for d, n in layout.sizes.items()}
+    def __init__(self, layout: Layout, arrays: Any = np):
+        self.arrays = {f"out_{d.short}": arrays.zeros(n, d.np) for d, n in layout.sizes.items()}
         self.array = next(iter(self.arrays.values()), None)
         self.views: dict[int, Any] = {}
         for index, (name, start) in layout.places.items():

@@ -16,12 +16,13 @@ from symgrad.capture.cells import memory_of, same_memory
 from symgrad.capture.outputs import Output
 from symgrad.capture.pytree import unflatten
 from symgrad.codegen.tasks import TASKS, THRESHOLD
-from symgrad.compiler.backends import Entry
+from symgrad.compiler.backends import Entry, array_module
 from symgrad.compiler.fastpath import generate
 from symgrad.compiler.guards import Guards
 from symgrad.compiler.program import Program
 from symgrad.compiler.pullback import attach_backward
 from symgrad.compiler.results import Arena, Layout
+from symgrad.errors import BackendError
 from symgrad.ir.access import reordered
 from symgrad.ir.graph import Graph, Value
 from symgrad.runtime.threads import parallel_run, step_lock
@@ -38,6 +39,7 @@ class Variant:
         self.program = program
         traced = program.traced
         self.traced = traced
+        self.arrays = array_module(program.backend)
         self.guards = Guards(traced)
         self.epoch = -1
         self.calls = 0
@@ -52,9 +54,9 @@ class Variant:
         self.written_places = frozenset(w for w in self.written if isinstance(w, int))
         self.shapes = [(tuple(int(e) for e in a.type.shape), a.type.dtype.np) for a in self.graph.outputs]
         self.layout: Layout = program.layout
-        self.generation = [Arena(self.layout)]
+        self.generation = [Arena(self.layout, self.arrays)]
         self.workspace = {
-            n: np.empty(p.size, p.dtype.np) for n, p in enumerate(self.entry.params) if p.kind == "ws"}
+            n: self.arrays.empty(p.size, p.dtype.np) for n, p in enumerate(self.entry.params) if p.kind == "ws"}
         self.host_code = {
             n: compile(p.expr, "<host>", "eval") for n, p in enumerate(self.entry.params) if p.kind == "host"}
         self.needs_hosts = bool(self.host_code) or program.split is not None or any(
@@ -66,7 +68,7 @@ class Variant:
 
     def renew(self) -> Arena:
         """A new generation of pooled outputs: somebody holds the old one."""
-        self.generation[0] = arena = Arena(self.layout)
+        self.generation[0] = arena = Arena(self.layout, self.arrays)
         return arena
 
     def free_of(self, tensor: Tensor) -> bool:
@@ -140,7 +142,7 @@ class Variant:
             arena = self.generation[0]
             if self.layout.pooled and arena.held():
                 arena = self.renew()
-            memory, outs = allocate(self.graph, arena.views)
+            memory, outs = allocate(self.graph, arena.views, self.arrays)
             hosts = self.host_values(leaves) if self.needs_hosts else {}
             given: list[Any] = []
             for number, param in enumerate(self.entry.params):
@@ -175,7 +177,11 @@ class Variant:
             place = self.sources[value]
             holder = leaves[place] if isinstance(place, int) else place
             array = holder._data if isinstance(holder, Tensor) else holder
-            if not array.flags.aligned:
+            if not isinstance(array, self.arrays.ndarray):
+                raise BackendError(
+                    f"a tensor of type {value.type} is not where backend {self.program.backend!r} computes",
+                    hint="move tensors and modules with .to('cuda') or .to('cpu')")
+            if not getattr(array.flags, "aligned", True):
                 copy = np.array(array, order="K")
                 if id(holder) in written or isinstance(place, int) and place in self.written_places:
                     copied.append((array, copy))
@@ -278,7 +284,7 @@ def run_tasks(function: Any, given: Any) -> None:
     function(*given, -2, TASKS)
 
 
-def allocate(graph: Graph, pooled: dict[int, Any]) -> tuple[list[Any], list[Any]]:
+def allocate(graph: Graph, pooled: dict[int, Any], arrays: Any = np) -> tuple[list[Any], list[Any]]:
     """Fresh memory for a graph's outputs, as the entry takes it and as the user sees it.
 
     An output whose type has strides of its own is flat memory to the entry and a view to the user.
@@ -292,12 +298,12 @@ def allocate(graph: Graph, pooled: dict[int, Any]) -> tuple[list[Any], list[Any]
             continue
         shape = tuple(int(e) for e in kind.shape)
         if not reordered(kind):
-            array = np.empty(shape, kind.dtype.np)
+            array = arrays.empty(shape, kind.dtype.np)
             memory.append(array)
             seen.append(array)
         else:
-            flat = np.empty(int(kind.size), kind.dtype.np)
+            flat = arrays.empty(int(kind.size), kind.dtype.np)
             strides = tuple(int(s) * kind.dtype.itemsize for s in kind.strides or ())
             memory.append(flat)
-            seen.append(np.lib.stride_tricks.as_strided(flat, shape, strides))
+            seen.append(arrays.lib.stride_tricks.as_strided(flat, shape, strides))
     return memory, seen

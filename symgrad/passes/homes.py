@@ -14,7 +14,7 @@ from functools import cached_property
 from symgrad.ir.access import Access, access, is_identity, is_scalar, own, squeezed, strides_of
 from symgrad.ir.extents import poly
 from symgrad.ir.graph import Atom, Eqn, Graph, Value
-from symgrad.ir.primitive import ArrayCall, Write
+from symgrad.ir.primitive import ArrayCall, Reduce, Write
 from symgrad.ir.types import TensorType
 from symgrad.passes.schedule import (
     CELL,
@@ -61,6 +61,7 @@ class _Homes:
         self.homes: dict[Value, tuple[Home, ...]] = {}
         self.temps: list[Value] = []
         self.made: dict[Value, Place] = {}
+        self.folds = {e.out for s in steps for e in s.eqns if isinstance(e.prim.lower, Reduce)}
         self.reads: dict[Value, list[Read]] = {}
         for number, step in enumerate(steps):
             for nest, eqn in placed(step):
@@ -158,6 +159,8 @@ class _Homes:
                 return False
             if not is_scalar(cell.type.shape) and not (reader_nest == nest and at_index):
                 return False
+            if not is_scalar(cell.type.shape) and root in self.folds:
+                return False  # a fold stores while other points of its nest still read
         return True
 
     # -- memory and traffic ---------------------------------------------------------------------

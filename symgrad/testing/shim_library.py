@@ -50,8 +50,8 @@ def _cache_folder() -> Path:
     return folder
 
 
-def _prune(folder: Path) -> None:
-    """Drop the oldest libraries past the limit; a process that has one loaded keeps it."""
+def _prune(folder: Path, needed: Sequence[Path]) -> None:
+    """Drop the oldest libraries past the limit, but what others link to."""
     aged = []
     for entry in os.scandir(folder):
         try:
@@ -59,7 +59,8 @@ def _prune(folder: Path) -> None:
         except FileNotFoundError:  # another process prunes too
             continue
     for _, path in sorted(aged)[: max(0, len(aged) - _CACHE_FILES)]:
-        Path(path).unlink(missing_ok=True)
+        if Path(path) not in needed:
+            Path(path).unlink(missing_ok=True)
 
 
 def compile_library(text: str, flags: Sequence[str], libraries: Sequence[Path], shown: str) -> Path:
@@ -82,7 +83,7 @@ def compile_library(text: str, flags: Sequence[str], libraries: Sequence[Path], 
         os.replace(scratch, target)
     finally:
         Path(scratch).unlink(missing_ok=True)
-    _prune(folder)
+    _prune(folder, libraries)
     return target
 
 

@@ -53,7 +53,9 @@ def assert_alike(got: Any, want: Any, where: str = "") -> None:
     """Two images agree: structure exactly, numbers within rounding."""
     if isinstance(want, np.ndarray):
         assert isinstance(got, np.ndarray) and got.dtype == want.dtype, f"{where}: {got!r} for {want!r}"
-        np.testing.assert_allclose(got, want, RTOL, ATOL, err_msg=where)
+        # an element that cancelled has the rounding of the large ones beside it
+        near = ATOL + 1e-5 * float(np.abs(want).max(initial=0)) if want.dtype.kind == "f" else 0
+        np.testing.assert_allclose(got, want, RTOL, near, err_msg=where)
     elif isinstance(want, dict):
         assert list(got) == list(want), where
         for key in want:

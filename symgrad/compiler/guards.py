@@ -14,6 +14,7 @@ from symgrad.capture.cells import layout_of
 from symgrad.capture.reads import Read
 from symgrad.capture.trace import Traced
 from symgrad.ir.graph import Value
+from symgrad.ir.types import TensorType
 from symgrad.tensor.core import Tensor, array_type
 
 
@@ -64,7 +65,7 @@ class Guards:
             return "tensors share memory otherwise than they did"
         for tensor, kind in self.cells:
             if _array_logical(tensor) != kind:
-                return f"{_name(tensor)} has another shape or dtype now"
+                return f"{_name(tensor)} has another shape, dtype or layout now"
         for tensor, hooks in self.leaf_hooks:
             if hooks_on(tensor) != hooks:
                 return f"the hooks of {_name(tensor)} changed"
@@ -98,12 +99,17 @@ def _rebound(read: Read) -> str:
 
 
 def _logical(value: Value) -> tuple[Any, ...]:
-    return (tuple(int(e) for e in value.type.shape), value.type.dtype)
+    return _layout(value.type)
 
 
 def _array_logical(tensor: Tensor) -> tuple[Any, ...]:
-    kind = array_type(tensor._data)
-    return (tuple(kind.shape), kind.dtype)
+    return _layout(array_type(tensor._data))
+
+
+def _layout(kind: TensorType) -> tuple[Any, ...]:
+    """Shape, dtype and strides: native code is compiled for all three."""
+    strides = None if kind.strides is None else tuple(map(int, kind.strides))
+    return (tuple(map(int, kind.shape)), kind.dtype, strides)
 
 
 def _name(tensor: Tensor) -> str:

@@ -22,7 +22,7 @@ from symgrad.compiler.guards import Guards
 from symgrad.compiler.program import Program
 from symgrad.compiler.pullback import attach_backward
 from symgrad.compiler.results import Arena, Layout
-from symgrad.errors import BackendError
+from symgrad.errors import BackendError, InplaceError
 from symgrad.ir.access import reordered
 from symgrad.ir.graph import Graph, Value
 from symgrad.runtime.threads import parallel_run, step_lock
@@ -181,9 +181,12 @@ class Variant:
                 raise BackendError(
                     f"a tensor of type {value.type} is not where backend {self.program.backend!r} computes",
                     hint="move tensors and modules with .to('cuda') or .to('cpu')")
+            changed = id(holder) in written or isinstance(place, int) and place in self.written_places
+            if changed and not getattr(array.flags, "writeable", True):
+                raise InplaceError("the function writes into a read-only array", hint="pass a copy of it")
             if not getattr(array.flags, "aligned", True):
                 copy = np.array(array, order="K")
-                if id(holder) in written or isinstance(place, int) and place in self.written_places:
+                if changed:
                     copied.append((array, copy))
                 array = copy
             arrays[value] = array

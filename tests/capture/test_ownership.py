@@ -250,3 +250,17 @@ def test_step_with_arguments_that_need_grad(backend: str) -> None:
         return step, [w], a
 
     agree(make, backend)
+
+
+def test_a_read_only_array_is_not_written(backend):
+    data = np.ones(3, np.float32)
+    data.flags.writeable = False
+    x = sg.from_numpy(data)
+
+    def double(x):
+        x.mul_(2)
+        return x.sum()
+
+    with pytest.raises(RuntimeError, match="read-only"):
+        sg.compile(double, backend=backend, fullgraph=True)(x)
+    assert data.tolist() == [1, 1, 1]

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
+from symgrad.testing.cuda_module import emulated
+
 BACKENDS = os.environ.get("SYMGRAD_TEST_BACKENDS", "reference,numpy").split(",")
 """The emitted `numba` runs the same programs in tests/property and tests/codegen; compiling each of
-these hundreds of functions would take minutes: SYMGRAD_TEST_BACKENDS=numba does it."""
+these hundreds of functions would take minutes: SYMGRAD_TEST_BACKENDS=numba (or cupy, emulated) does it."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _device() -> Iterator[None]:
+    """With `cupy` among the backends and no GPU wanted, its kernels run through the C++ shim."""
+    if "cupy" not in BACKENDS:
+        yield
+        return
+    with emulated():
+        yield
 
 
 @pytest.fixture(params=BACKENDS)

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from symgrad.testing.cuda_module import emulated
+from symgrad.testing.cuda_module import available, emulated
 
-BACKENDS = os.environ.get("SYMGRAD_TEST_BACKENDS", "reference,numpy").split(",")
+_DEFAULT = "reference,numpy,cupy" if available() is None else "reference,numpy"
+BACKENDS = os.environ.get("SYMGRAD_TEST_BACKENDS", _DEFAULT).split(",")
 """The emitted `numba` runs the same programs in tests/property and tests/codegen; compiling each of
-these hundreds of functions would take minutes: SYMGRAD_TEST_BACKENDS=numba (or cupy, emulated) does it."""
+these hundreds of functions would take minutes: SYMGRAD_TEST_BACKENDS=numba does it, and CI. `cupy` is emulated, where g++ is."""
 
 
 @pytest.fixture(scope="session", autouse=True)

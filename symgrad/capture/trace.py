@@ -8,6 +8,7 @@ to hand back, which state to write, and under which conditions all that holds.
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,6 +48,7 @@ class Traced:
     grad_reads: list[GradSlot] = field(default_factory=list)
     differentiable: tuple[int, ...] = ()
     pinned: tuple[tuple[int, Tensor], ...] = ()
+    seconds: float = 0.0
     argument_of: dict[int, int] = field(default_factory=dict)
     made: frozenset[int] = frozenset()
     touched: tuple[Tensor, ...] = ()
@@ -57,6 +59,7 @@ class Traced:
 
 def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
     """Capture `function(*args, **kwargs)`; raises a TraceError where it cannot be one static graph."""
+    start = time.perf_counter()
     leaves, structure = flatten((args, kwargs))
     tensors: list[Tensor] = []
     place: list[int] = []
@@ -92,6 +95,7 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     finally:
         state.enter_capture(old)
     traced.dims = dims
+    traced.seconds = time.perf_counter() - start
     return traced
 
 

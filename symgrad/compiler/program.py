@@ -53,7 +53,7 @@ class Program:
 
         traced = self.traced
         graph = traced.graph
-        stages = [Stage("trace", graph, 0.0)]
+        stages = [Stage("trace", graph, traced.seconds)]
         outputs = len(graph.outputs)
         leaves: list[Tensor] = []
         cotangents: tuple[Value, ...] = ()

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 from symgrad.errors import ShapeError
-from symgrad.ops import random as _random  # gives Tensor normal_ and uniform_
 from symgrad.tensor.core import Tensor
 from symgrad.tensor.state import no_grad
 
@@ -96,4 +95,3 @@ def xavier_normal_(tensor: Any, gain: float = 1.0, generator: Any = None) -> Any
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / sum(fans(tensor))), generator)
 
 
-_ = _random

@@ -1,7 +1,17 @@
 """The vocabulary: primitives, the functions over them, and the methods they give Tensor."""
 
-from symgrad.ops import autograd, creation, function, functional, gradients, indexing, methods
+from symgrad.ops import (
+    autograd,
+    composites,
+    creation,
+    function,
+    functional,
+    gradients,
+    indexing,
+    methods,
+    random,
+)
 from symgrad.ops.registry import PRIMITIVES
 
-__all__ = ["PRIMITIVES", "autograd", "creation", "function", "functional", "gradients", "indexing",
-           "methods"]  # fmt: skip
+__all__ = ["PRIMITIVES", "autograd", "composites", "creation", "function", "functional", "gradients",
+           "indexing", "methods", "random"]  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 from symgrad.errors import GradError
 from symgrad.ops.pullback import backward, seed
 from symgrad.tensor import state
-from symgrad.tensor.core import Tensor, fresh_node, wrap
+from symgrad.tensor.core import Tensor, fresh_node
 
 
 def tensor_backward(
@@ -157,4 +157,3 @@ def detach_(self: Tensor) -> Tensor:
     return self
 
 
-_ = wrap

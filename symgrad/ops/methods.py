@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from symgrad import dtypes
 from symgrad.ops import autograd, creation, functional, indexing, inplace
-from symgrad.tensor.core import Tensor, wrap
+from symgrad.tensor.core import Tensor
 
 _OPERATORS = {
     "__add__": functional.add_op, "__radd__": functional.radd_op,
@@ -88,4 +86,3 @@ def _new_like(make: Any) -> Any:
 
 
 attach()
-_ = (np, wrap)

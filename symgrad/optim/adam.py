@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from symgrad.ops import composites as _composites  # gives Tensor lerp_
 from symgrad.ops.functional import maximum
 from symgrad.optim.optimizer import (
     Group,
@@ -88,4 +87,3 @@ class AdamW(Adam):
             decoupled_weight_decay=True)  # fmt: skip
 
 
-_ = _composites

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from symgrad.ops import composites as _composites  # gives Tensor lerp_
 from symgrad.optim.optimizer import (
     Group,
     Optimizer,
@@ -64,4 +63,3 @@ class RMSprop(Optimizer):
                 param.addcdiv_(grad, root, value=-lr)
 
 
-_ = _composites

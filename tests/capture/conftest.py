@@ -11,8 +11,8 @@ from symgrad.testing.cuda_module import available, emulated
 
 _DEFAULT = "reference,numpy,cupy" if available() is None else "reference,numpy"
 BACKENDS = os.environ.get("SYMGRAD_TEST_BACKENDS", _DEFAULT).split(",")
-"""The emitted `numba` runs the same programs in tests/property and tests/codegen; compiling each of
-these hundreds of functions would take minutes: SYMGRAD_TEST_BACKENDS=numba does it, and CI. `cupy` is emulated, where g++ is."""
+"""Numba compiles each of these hundreds of functions, which takes minutes: SYMGRAD_TEST_BACKENDS=numba
+does it, and CI; ordinary runs have it in tests/property and tests/codegen. `cupy` is emulated."""
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -190,7 +191,8 @@ def test_demo_fits_compares_and_writes(run: Run, tmp_path: Path) -> None:
     code, out, err = run("demo", "-o", folder, "--steps", "20", "--no-peers")
     assert code == 0, err
     assert out.count("y = ") == 3 and "They agree" in out and str(folder) in out
-    assert all(len(line) <= 80 and line.isprintable() for line in out.replace(str(folder), "").splitlines())
+    text = out.replace(str(folder), "").replace(os.path.relpath(folder), "")  # as long as the machine makes it
+    assert all(len(line) <= 80 and line.isprintable() for line in text.splitlines())
     assert "<svg" in (folder / "eager.svg").read_text() and "<svg" in (folder / "program.svg").read_text()
     module = next(folder.glob("polynomial_*.py"))
     compile(module.read_text(), module.name, "exec")

@@ -15,7 +15,7 @@ BACKENDS = os.environ.get("SYMGRAD_TEST_BACKENDS", _DEFAULT).split(",")
 does it, and CI; ordinary runs have it in tests/property and tests/codegen. `cupy` is emulated."""
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _device() -> Iterator[None]:
     """With `cupy` among the backends and no GPU wanted, its kernels run through the C++ shim."""
     if "cupy" not in BACKENDS:

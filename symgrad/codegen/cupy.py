@@ -237,16 +237,7 @@ class _Entry:
     def array_step(self, step: Step) -> list[str]:
         """A step as lines of CuPy: float16, and what no loop of ours computes."""
         run = self.equations(step)
-        for eqn in step.eqns:
-            run.equation(eqn)
-        for eqn in step.eqns:
-            for value in eqn.outputs:
-                for home in self.schedule.homes.get(value, ()):
-                    run.lines.append((f"{self.array(home, value)}[...] = {run.env[value]}", ""))
-        if isinstance(step, Kernel):
-            for copy in step.copies:
-                target = self.array(copy.home, copy.like)
-                run.lines.append((f"{target}[...] = {run.atom(copy.source)}", ""))
+        run.whole_step(step, self.schedule.homes, self.array)
         return [on_device(line) for line in comment_lines(run.lines, "")]
 
     def equations(self, step: Step) -> Equations:

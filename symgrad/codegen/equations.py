@@ -11,7 +11,7 @@ import ast
 import inspect
 import math
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from symgrad.codegen.random_helpers import closure, numpy_helpers
@@ -21,6 +21,7 @@ from symgrad.ir.extents import show
 from symgrad.ir.graph import Atom, Eqn, Literal, Value
 from symgrad.ir.primitive import Alias, Draw, Primitive, Write
 from symgrad.ir.text import Namer
+from symgrad.passes.schedule import Kernel, Step
 
 Reference = Callable[[Value], str]
 
@@ -53,6 +54,19 @@ class Equations:
                 return self.literal(Literal(eqn.params["value"], atom.type.dtype))
             self.equation(eqn)
         return self.env[atom]
+
+    def whole_step(self, step: Step, homes: Mapping[Value, Any], array: Callable[[Any, Value], str]) -> None:
+        """Print all of a step: its equations, then each result to its homes (`array` names them)."""
+        for eqn in step.eqns:
+            self.equation(eqn)
+        for eqn in step.eqns:
+            for value in eqn.outputs:
+                for home in homes.get(value, ()):
+                    self.lines.append((f"{array(home, value)}[...] = {self.env[value]}", ""))
+        if isinstance(step, Kernel):
+            for copy in step.copies:
+                target = array(copy.home, copy.like)
+                self.lines.append((f"{target}[...] = {self.atom(copy.source)}", ""))
 
     def literal(self, literal: Literal) -> str:
         """A typed NumPy scalar."""

@@ -260,17 +260,7 @@ class _Entry:
         for value, homes in self.schedule.homes.items():
             if value not in {v for e in step.eqns for v in e.outputs}:
                 run.env[value] = self.array(homes[0], value)
-        lines: list[str] = []
-        for eqn in step.eqns:
-            run.equation(eqn)
-        for eqn in step.eqns:
-            for value in eqn.outputs:
-                for home in self.schedule.homes.get(value, ()):
-                    run.lines.append((f"{self.array(home, value)}[...] = {run.env[value]}", ""))
-        if isinstance(step, Kernel):
-            for copy in step.copies:
-                target = self.array(copy.home, copy.like)
-                run.lines.append((f"{target}[...] = {run.atom(copy.source)}", ""))
+        run.whole_step(step, self.schedule.homes, self.array)
         lines = comment_lines(run.lines, "    ")
         return ['with np.errstate(all="ignore"):', *lines]
 

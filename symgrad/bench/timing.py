@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -67,7 +68,7 @@ def agree(contenders: Mapping[str, Contender], steps: int = 20, rtol: float = 1e
 def interleave(
     contenders: Mapping[str, Contender], turns: int = 15, seconds: float = 0.02
 ) -> dict[str, Timing]:
-    """Time each contender in `turns` turns of about `seconds` each, in rotating order.
+    """Time each contender in `turns` turns of about `seconds` each, in an order shuffled for each turn.
 
     Before its turn a contender waits and warms up: the helper threads of one library's BLAS or
     OpenMP spin for some milliseconds after their work is done, and would slow the next one down.
@@ -75,14 +76,15 @@ def interleave(
     counts = {name: calibrate(contender, seconds) for name, contender in contenders.items()}
     samples: dict[str, list[float]] = {name: [] for name in contenders}
     order = list(contenders)
+    shuffle = random.Random(0).shuffle  # nobody always follows the same neighbour
     for _ in range(turns):
+        shuffle(order)
         for name in order:
             contender, count = contenders[name], counts[name]
             if len(contenders) > 1:
                 time.sleep(SETTLE_SECONDS)
             contender.run(max(1, count // 10))
             samples[name].append(contender.run(count) / count)
-        order.append(order.pop(0))
     return {name: Timing.of(found) for name, found in samples.items()}
 
 

@@ -13,6 +13,7 @@ from symgrad.ops.linalg import matmul as matmul_p
 from symgrad.ops.operators import (
     add_op,
     and_op,
+    binary,
     div_op,
     eq_op,
     ge_op,
@@ -110,7 +111,10 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     if input.ndim != 2 or mat2.ndim != 2:
         raise ShapeError("self must be a matrix" if input.ndim != 2 else "mat2 must be a matrix")
     _same_dtype(input, mat2)
-    return bind(matmul_p, (input, mat2), {})
+    return _product(input, mat2)
+
+
+_product, _ = binary(matmul_p)
 
 
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:

@@ -23,8 +23,6 @@ from symgrad.ir.primitive import Alias, Draw, Primitive, Write
 from symgrad.ir.text import Namer
 from symgrad.passes.schedule import Kernel, Step
 
-Reference = Callable[[Value], str]
-
 
 class Equations:
     """Prints equations into `lines`; `env` has the expression of every value already at hand.

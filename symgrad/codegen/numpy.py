@@ -27,8 +27,6 @@ from symgrad.ir.graph import Atom, Eqn, Literal, Value
 from symgrad.ir.types import TensorType
 from symgrad.passes.schedule import CELL, INPUT, OUT, TEMP, Call, Home, Kernel, Plan
 
-Texts = tuple[list[str], str]
-
 
 def numpy_entry(
     name: str, plan: Plan, names: Names, packs: Packs, helpers: dict[str, str], prefix: str = ""

@@ -42,17 +42,6 @@ def liveness(graph: Graph) -> dict[Value, tuple[int, int]]:
     return {value: (first[value], last[value] + 1) for value in first}
 
 
-def needed_for(graph: Graph, results: list[Value]) -> set[Eqn]:
-    """The equations `results` depend on."""
-    wanted = set(results)
-    found: set[Eqn] = set()
-    for eqn in reversed(graph.eqns):
-        if wanted.intersection(eqn.outputs):
-            found.add(eqn)
-            wanted.update(a for a in eqn.inputs if isinstance(a, Value))
-    return found
-
-
 def to_networkx(graph: Graph) -> Any:
     """A `networkx.DiGraph`: nodes are equations (by number), edges carry the value they pass."""
     import networkx

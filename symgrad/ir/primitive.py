@@ -14,11 +14,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-PURE = "pure"
-RANDOM = "random"
-OPAQUE_EFFECT = "opaque"
-
-
 # -- lowerings: what a code generator may do with a primitive, as data --------------------------
 
 
@@ -112,7 +107,6 @@ class Primitive:
     grad: Mapping[Any, GradRule | None]
     lower: Lowering
     params: tuple[str, ...] = ()
-    effect: str = PURE
     multiple: bool = False
     doc: str = ""
     source: str = ""

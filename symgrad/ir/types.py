@@ -57,10 +57,6 @@ class TensorType:
         """This dtype and device with another shape."""
         return TensorType(shape, self.dtype, strides, self.device)
 
-    def with_dtype(self, dtype: DType) -> "TensorType":
-        """This shape, strides and device with another dtype."""
-        return TensorType(self.shape, dtype, self.strides, self.device)
-
     def __str__(self) -> str:
         text = f"{self.dtype.short}[{','.join(str(int(d)) for d in self.shape)}]"
         if self.strides is not None:

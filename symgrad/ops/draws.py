@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from symgrad.dtypes import DType
-from symgrad.ir.primitive import RANDOM, Draw, Primitive
+from symgrad.ir.primitive import Draw, Primitive
 from symgrad.ir.types import TensorType
 from symgrad.ops.registry import primitive
 from symgrad.runtime import philox
@@ -21,7 +21,7 @@ def _sampler(name: str, last: str, extra: tuple[str, ...], doc: str) -> Primitiv
     return primitive(
         name, "seed offset", params=("shape", "dtype", *extra), infer=infer,
         array=f"{name}(int(seed), int(offset), int(np.prod(shape, dtype='i8')), {last}).reshape(shape)",
-        lower=Draw(name), grad=dict(seed=None, offset=None), effect=RANDOM,
+        lower=Draw(name), grad=dict(seed=None, offset=None),
         helpers={name: getattr(philox, name)}, doc=doc, gradient="none",
         source="Salmon et al. 2011 (Philox)",
     )  # fmt: skip

@@ -8,7 +8,7 @@ equations with `pull_rules`; either may itself be recorded, which gives derivati
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from symgrad import dtypes
@@ -145,6 +145,3 @@ def seed(root: Tensor, gradient: Tensor | None) -> Tensor:
             f"Mismatch in shape: grad_output[0] has a shape of {gradient.shape} and output[0] has a "
             f"shape of {root.shape}.")
     return gradient
-
-
-Hook = Callable[[Tensor], Any]

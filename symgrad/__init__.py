@@ -1,28 +1,25 @@
 """symgrad: trace a PyTorch-style training step once, compile forward and backward to readable Python."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from symgrad import autograd, nn, optim
 from symgrad.dtypes import (
-    float16, float32, float64, get_default_dtype, int8, int16, int32, int64, set_default_dtype, uint8,
+    bfloat16, complex64, complex128, float16, float32, float64, get_default_dtype, int8, int16, int32, int64,
+    promote_types, set_default_dtype, uint8,
 )  # fmt: skip
 from symgrad.dtypes import bool_ as bool
 from symgrad.dtypes import DType as dtype
 from symgrad.ops.autograd import grad
-from symgrad.ops.composites import addcdiv, addcmul, lerp
 from symgrad.ops.creation import (
     arange, as_tensor, empty, empty_like, eye, from_numpy, full, full_like, linspace, ones, ones_like,
     tensor, zeros, zeros_like,
 )  # fmt: skip
-from symgrad.ops.functional import (
-    abs, add, amax, amin, bmm, clamp, clone, cos, div, dot, exp, expand, flatten, log, logical_not,
-    matmul, maximum, mean, minimum, mm, mul, neg, permute, pow, reciprocal, relu, reshape, result_type,
-    sigmoid, sign, sin, sqrt, square, squeeze, sub, sum, t, tanh, transpose, unsqueeze, where,
-)  # fmt: skip
 from symgrad.ops.legacy import (
-    BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor, LongTensor,
+    BFloat16Tensor, BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor, LongTensor,
     ShortTensor,
 )  # fmt: skip
+from symgrad.ops.promotion import result_type
+from symgrad.ops.public import exports as _exports
 from symgrad.ops.random import (
     Generator, default_generator, get_rng_state, initial_seed, manual_seed, normal, rand, rand_like,
     randint, randn, randn_like, seed, set_rng_state,
@@ -37,6 +34,8 @@ if TYPE_CHECKING:
 
 float, double, half = float32, float64, float16
 long, int, short = int64, int32, int16
+cfloat, cdouble = complex64, complex128
+globals().update(_exports())
 
 __version__ = "0.1.0"
 
@@ -49,7 +48,7 @@ _LAZY = {
 """Loaded when first asked for: eager users do not wait for the compiler or for graphviz."""
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 BOOL, INTEGRAL, FLOATING, COMPLEX = range(4)
@@ -20,7 +21,8 @@ class DType:
     symgrad.float32
     """
 
-    __slots__ = ("name", "short", "np", "category", "itemsize", "is_floating_point")
+    __slots__ = ("name", "short", "np", "category", "itemsize", "is_floating_point", "is_complex",
+                 "is_inexact", "is_half")  # fmt: skip
 
     def __init__(self, name: str, short: str, np_type: Any, category: int):
         self.name = name
@@ -29,6 +31,27 @@ class DType:
         self.category = category
         self.itemsize = self.np.itemsize
         self.is_floating_point = category == FLOATING
+        self.is_complex = category == COMPLEX
+        self.is_inexact = category >= FLOATING
+        self.is_half = category == FLOATING and self.itemsize == 2
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether there are negative numbers of this dtype."""
+        return self.category > BOOL and self.np.kind != "u"
+
+    @property
+    def is_native(self) -> bool:
+        """Whether emitted loops compute in it; others go through whole-array calls."""
+        return not self.is_half and not self.is_complex
+
+    def to_complex(self) -> "DType":
+        """The complex dtype whose parts are of this precision."""
+        return self if self.is_complex else complex128 if self is float64 else complex64
+
+    def to_real(self) -> "DType":
+        """The dtype of a complex dtype's parts."""
+        return self if not self.is_complex else float64 if self is complex128 else float32
 
     def __repr__(self) -> str:
         return f"symgrad.{self.name}"
@@ -44,15 +67,20 @@ int16 = DType("int16", "i16", np.int16, INTEGRAL)
 int32 = DType("int32", "i32", np.int32, INTEGRAL)
 int64 = DType("int64", "i64", np.int64, INTEGRAL)
 float16 = DType("float16", "f16", np.float16, FLOATING)
+bfloat16 = DType("bfloat16", "bf16", ml_dtypes.bfloat16, FLOATING)
 float32 = DType("float32", "f32", np.float32, FLOATING)
 float64 = DType("float64", "f64", np.float64, FLOATING)
+complex64 = DType("complex64", "c64", np.complex64, COMPLEX)
+complex128 = DType("complex128", "c128", np.complex128, COMPLEX)
 
-ALL = (bool_, uint8, int8, int16, int32, int64, float16, float32, float64)
+ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64, complex64,
+       complex128)  # fmt: skip
 BY_NAME = {d.name: d for d in ALL}
 BY_SHORT = {d.short: d for d in ALL}
 _FROM_NUMPY: dict[Any, DType] = {d.np: d for d in ALL}
 ALIASES = {
-    "long": int64, "int": int32, "short": int16, "double": float64, "float": float32, "half": float16
+    "long": int64, "int": int32, "short": int16, "double": float64, "float": float32, "half": float16,
+    "cfloat": complex64, "cdouble": complex128,
 }  # fmt: skip
 
 _default_float = float32
@@ -69,9 +97,11 @@ def from_numpy(dtype: Any) -> DType:
 
 
 def as_dtype(dtype: Any) -> DType:
-    """`dtype` as a DType: a DType, a NumPy dtype, or Python's bool, int, float."""
+    """`dtype` as a DType: a DType, a NumPy dtype, or Python's bool, int, float, complex."""
     if isinstance(dtype, DType):
         return dtype
+    if dtype is complex:
+        return complex128
     if dtype is float:
         return float64
     if dtype is int:
@@ -87,7 +117,7 @@ def get_default_dtype() -> DType:
 
 
 def set_default_dtype(dtype: Any) -> None:
-    """Make `dtype` (float16, float32 or float64) the default for new floating tensors."""
+    """Make `dtype` (float16, bfloat16, float32 or float64) the default for new floating tensors."""
     global _default_float
     dtype = as_dtype(dtype)
     if dtype.category != FLOATING:
@@ -107,16 +137,16 @@ def of_scalar(value: Any) -> DType:
         return bool_
     if isinstance(value, int):
         return int64
-    return _default_float
+    return _default_float.to_complex() if isinstance(value, complex) else _default_float
 
 
 def category(value: Any) -> int:
-    """The category (bool < integral < floating) of a Python scalar."""
+    """The category (bool < integral < floating < complex) of a Python scalar."""
     if isinstance(value, (bool, np.bool_)):
         return BOOL
     if isinstance(value, (int, np.integer)):
         return INTEGRAL
-    return FLOATING
+    return COMPLEX if isinstance(value, (complex, np.complexfloating)) else FLOATING
 
 
 def promote_types(a: DType, b: DType) -> DType:
@@ -130,8 +160,23 @@ def promote_types(a: DType, b: DType) -> DType:
     if a is b:
         return a
     if a.category != b.category:
-        return a if a.category > b.category else b
+        high, low = (a, b) if a.category > b.category else (b, a)
+        return complex128 if high.is_complex and low is float64 else high
+    if a.is_half and b.is_half:
+        return float32
     return from_numpy(np.promote_types(a.np, b.np))
+
+
+def combine(higher: DType | None, lower: DType | None) -> DType | None:
+    """The dtype of operands of which `higher` decides: `lower` counts only for its category.
+
+    The rule of PyTorch's `result_type` (ATen, TypeProperties.cpp, combine_categories).
+    """
+    if higher is None or lower is None:
+        return higher or lower
+    if lower.category <= higher.category:
+        return higher
+    return higher.to_complex() if lower.is_complex and higher.is_floating_point else lower
 
 
 def result_type(
@@ -141,15 +186,15 @@ def result_type(
 
     A lower rank of operand only decides when its *category* is higher than all above it.
     """
-    best: DType | None = None
+    merged: list[DType | None] = []
     for group in (dimensioned, zero_dim):
-        merged: DType | None = None
+        best: DType | None = None
         for dtype in group:
-            merged = dtype if merged is None else promote_types(merged, dtype)
-        if merged is not None and (best is None or merged.category > best.category):
-            best = merged
-    for scalar in scalars:
-        if best is None or scalar > best.category:
-            best = (bool_, int64, _default_float)[scalar]
-    assert best is not None, "result_type of nothing"
-    return best
+            best = dtype if best is None else promote_types(best, dtype)
+        merged.append(best)
+    scalar = None
+    if scalars:
+        scalar = (bool_, int64, _default_float, _default_float.to_complex())[max(scalars)]
+    found = combine(merged[0], combine(merged[1], scalar))
+    assert found is not None, "result_type of nothing"
+    return found

@@ -343,7 +343,7 @@ def used_by(path: set[Eqn], targets: list[Value]) -> set[Value]:
                 continue
             asked = [operands[n] for n in names if n in operands]
             used.update(a for a in asked if isinstance(a, Value))
-            used.update(eqn.outputs[:1] if "out" in names else ())
+            used.update(eqn.outputs if "out" in names or "outs" in names else ())
     return used
 
 

@@ -214,7 +214,7 @@ class Values:
             plan = plan_for(prim, mask)
             if plan.rules:
                 for out in tensors:
-                    if out.dtype.is_floating_point:
+                    if out.dtype.is_inexact:
                         out._rg, out._node = True, SymbolicNode(prim)
                 self._note_saves(prim, plan, inputs, outs, tensors)
         return tensors if prim.multiple else tensors[0]
@@ -246,8 +246,8 @@ class Values:
         if plan.saves:
             self.holding.add(outs[0])
         for name in plan.saves:
-            if name == "out":
-                saved.append(tensors[0])
+            if name in ("out", "outs"):
+                saved.extend(tensors)
             elif name in prim.names and not prim.variadic:
                 x = inputs[prim.names.index(name)]
                 if isinstance(x, Tensor):

@@ -25,7 +25,7 @@ from symgrad.codegen.numba import wrap_call
 from symgrad.codegen.numpy import comment_lines, strided, view_of
 from symgrad.codegen.random_helpers import source as sampler_source
 from symgrad.codegen.tidy import tidy
-from symgrad.dtypes import DType, float16
+from symgrad.dtypes import DType
 from symgrad.ir.extents import show
 from symgrad.ir.graph import Literal, Value
 from symgrad.passes.schedule import CELL, INPUT, TEMP, Call, Home, Kernel, Plan, Step
@@ -143,7 +143,7 @@ class _Entry:
         """The lines of one step; its kernels go to the CUDA text."""
         if isinstance(step, Call):
             return self.call(step)
-        return self.array_step(step) if half(step) else self.kernel(step)
+        return self.array_step(step) if foreign(step) else self.kernel(step)
 
     def kernel(self, step: Kernel) -> list[str]:
         lowered = lower(step, self.plan, self.names)
@@ -204,7 +204,7 @@ class _Entry:
         if isinstance(what, Home):
             return self.names.homes[what]
         if isinstance(what, Literal):
-            return f"np.{numpy_name(what.type.dtype)}({self.names.host(what)})"
+            return f"{numpy_name(what.type.dtype)}({self.names.host(what)})"
         return f"np.int64({what})"
 
     def itemsize(self, home: Home) -> int:
@@ -235,7 +235,7 @@ class _Entry:
         return [on_device(line) for line in comment_lines(run.lines, "")]
 
     def array_step(self, step: Step) -> list[str]:
-        """A step as lines of CuPy: float16, and what no loop of ours computes."""
+        """A step as lines of CuPy: complex and 16-bit floats, and what no loop of ours computes."""
         run = self.equations(step)
         run.whole_step(step, self.schedule.homes, self.array)
         return [on_device(line) for line in comment_lines(run.lines, "")]
@@ -262,15 +262,15 @@ class _Entry:
         return name if type.shape == value.type.shape else f"{name}.reshape({param(value.type.shape)})"
 
 
-def half(step: Step) -> bool:
-    """Whether a step has float16, which CUDA C has no operators for without a header."""
+def foreign(step: Step) -> bool:
+    """Whether a step has complex or 16-bit floats, which CUDA C has no operators for without a header."""
     values = (*step.reads, *step.writes, *(v for e in step.eqns for v in e.outputs))
-    return any(v.type.dtype is float16 for v in values)
+    return any(not v.type.dtype.is_native for v in values)
 
 
 def on_device(line: str) -> str:
     """A line of NumPy as CuPy; scalars of `np` serve both."""
-    return re.sub(r"(?<![\w.])np\b(?!\.(?:bool_|u?int\d+|float\d+)\b)", "cp", line)
+    return re.sub(r"(?<![\w.])np\b(?!\.(?:bool_|u?int\d+|float\d+|complex\d+)\b)", "cp", line)
 
 
 def mentions(text: str, name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from symgrad.codegen import blas
 from symgrad.codegen.cupy import CudaText, cupy_entry, device_text, unit
@@ -58,7 +58,8 @@ def _numpy(plans: Mapping[str, Plan], names: Mapping[str, Names], title: str, no
         kernels += made
         runs.append(run)
     head = header(title, "numpy", plans, names, params, notes)
-    parts = [f"{head}\nimport numpy as np\n", *helpers.values(), *kernels, *runs]
+    body = [*helpers.values(), *kernels, *runs]
+    parts = [f"{head}\n{bfloat16_import(body)}import numpy as np\n", *body]
     return _module(parts, "numpy", plans, names, params, packs)
 
 
@@ -94,18 +95,23 @@ def _cupy(plans: Mapping[str, Plan], names: Mapping[str, Names], title: str, not
         run, params[entry] = cupy_entry(entry, plan, names[entry], packs, used, prefix)
         runs.append(run)
     head = header(title, "cupy", plans, names, params, notes)
-    parts = [f"{head}\nimport cupy as cp\nimport numpy as np\n", *unit(used), *runs]
+    parts = [f"{head}\nimport cupy as cp\n{bfloat16_import(runs)}import numpy as np\n", *unit(used), *runs]
     done = len(parts)
     module = _module(parts, "cupy", plans, names, params, packs)
     text = [*parts[:done], *map(device_text, parts[done:])]
     return Module("\n\n".join(text), module.entries, "cupy")
 
 
+def bfloat16_import(texts: Iterable[str]) -> str:
+    """The import of the dtype that NumPy has not, where it is used."""
+    return "import ml_dtypes\n" if any("ml_dtypes." in text for text in texts) else ""
+
+
 def _imports(body: str, used: Used) -> str:
     """The import lines, and the named index constants."""
     plain = [f"import {m}" for m in ("glob", "math", "os")
              if (f"{m}." in body) or (used.products and m in ("glob", "os"))]  # fmt: skip
-    numeric = ["import numpy as np"]
+    numeric = [*bfloat16_import([body]).splitlines(), "import numpy as np"]
     if used.products:
         numeric.insert(0, "import llvmlite.binding as llvm")
     types = ", types" if "types." in body else ""

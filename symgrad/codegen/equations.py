@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from symgrad.codegen.random_helpers import closure, numpy_helpers
-from symgrad.dtypes import BOOL, FLOATING, INTEGRAL, DType
+from symgrad.dtypes import BOOL, FLOATING, INTEGRAL, DType, bfloat16
 from symgrad.ir.dims import Dim, DimFloat
 from symgrad.ir.extents import show
 from symgrad.ir.graph import Atom, Eqn, Literal, Value
@@ -69,7 +69,7 @@ class Equations:
     def literal(self, literal: Literal) -> str:
         """A typed NumPy scalar."""
         if literal.expr is not None:
-            return f"np.{numpy_name(literal.type.dtype)}({self.host(literal)})"
+            return f"{numpy_name(literal.type.dtype)}({self.host(literal)})"
         return number(literal.value, literal.type.dtype)
 
     def equation(self, eqn: Eqn, out: str = "") -> None:
@@ -104,7 +104,7 @@ class Equations:
                 if hasattr(v, "expr") and not isinstance(v, (Dim, DimFloat))}  # fmt: skip
         text = ast.unparse(_Fill(bound, params, host).visit(tree))
         if isinstance(eqn.prim.lower, Draw) and eqn.out.type.dtype.category == INTEGRAL:
-            text = f"{text}.astype(np.{numpy_name(eqn.out.type.dtype)})"
+            text = f"{text}.astype({numpy_name(eqn.out.type.dtype)})"
         return text
 
     def add_helpers(self, prim: Primitive) -> None:
@@ -127,12 +127,12 @@ class _Fill(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         if isinstance(node.value, ast.Name) and isinstance(self.params.get(node.value.id), DType):
             if node.attr == "np":
-                return _parsed(f"np.{numpy_name(self.params[node.value.id])}")
+                return _parsed(numpy_name(self.params[node.value.id]))
         filled = self.generic_visit(node)
         assert isinstance(filled, ast.Attribute)
         value = filled.value
         if filled.attr == "type" and isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name):
-            if value.value.id == "np":
+            if value.value.id in ("np", "ml_dtypes"):
                 return value
         return filled
 
@@ -151,8 +151,10 @@ def _parsed(text: str) -> ast.expr:
 
 
 def numpy_name(dtype: DType) -> str:
-    """The attribute of `np` that is this dtype."""
-    return "bool_" if dtype.category == BOOL else dtype.name
+    """The text that names a dtype's scalar type."""
+    if dtype is bfloat16:
+        return "ml_dtypes.bfloat16"
+    return "np.bool_" if dtype.category == BOOL else f"np.{dtype.name}"
 
 
 def number(value: Any, dtype: DType) -> str:
@@ -163,8 +165,10 @@ def number(value: Any, dtype: DType) -> str:
         if math.isfinite(value):
             short = str(dtype.np.type(value))
             text = short if float(dtype.np.type(float(short))) == value else text
-        return f"np.{numpy_name(dtype)}({text})"
-    return f"np.{numpy_name(dtype)}({value!r})"
+        return f"{numpy_name(dtype)}({text})"
+    if isinstance(value, complex):
+        return f"{numpy_name(dtype)}({param(value)})"
+    return f"{numpy_name(dtype)}({value!r})"
 
 
 def param(value: Any) -> str:
@@ -174,11 +178,13 @@ def param(value: Any) -> str:
     if isinstance(value, DimFloat):
         return value.expr
     if isinstance(value, DType):
-        return f"np.{numpy_name(value)}"
+        return numpy_name(value)
     if isinstance(value, tuple):
         return f"({', '.join(map(param, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, slice):
         return f"slice({param(value.start)}, {param(value.stop)}, {param(value.step)})"
+    if isinstance(value, complex):
+        return f"complex({param(value.real)}, {param(value.imag)})"
     if isinstance(value, float) and not math.isfinite(value):
         return "np.nan" if math.isnan(value) else "np.inf" if value > 0 else "-np.inf"
     return repr(value)

@@ -81,7 +81,7 @@ def entry_params(plan: Plan, names: Names, packs: Packs, sizes: Mapping[DType, i
         name = names.hosts[expr, literal.type.dtype.name]
         if name not in seen:
             seen.add(name)
-            wide = float64 if literal.type.dtype.is_floating_point else int64
+            wide = float64 if literal.type.dtype.is_inexact else int64
             found.append(Param(name, "host", wide, expr=expr))
     for i, atom in enumerate(graph.outputs):
         if not pack(i, atom.type.dtype):
@@ -260,5 +260,5 @@ def example(p: Param, pack_sizes: Mapping[str, int]) -> str:
         return "0.001" if p.dtype.is_floating_point else "1"
     shape = param(p.shape) if p.kind != "pack" else f"({pack_sizes[p.name]},)"
     if p.kind in (OUT, "ws", "pack") or not p.dtype.is_floating_point:
-        return f"np.zeros({shape}, np.{numpy_name(p.dtype)})"
-    return f"rng.normal(size={shape}).astype(np.{numpy_name(p.dtype)})"
+        return f"np.zeros({shape}, {numpy_name(p.dtype)})"
+    return f"rng.normal(size={shape}).astype({numpy_name(p.dtype)})"

@@ -21,7 +21,7 @@ from symgrad.codegen.numba import NumbaPrinter, wrap_call
 from symgrad.codegen.numpy import comment_lines, strided
 from symgrad.codegen.tasks import TASKS, Tasked, span, tasked
 from symgrad.codegen.tidy import tidy
-from symgrad.dtypes import DType, float16, float64, int64
+from symgrad.dtypes import DType, float64, int64
 from symgrad.ir.access import reordered
 from symgrad.ir.graph import Literal, Value
 from symgrad.ir.primitive import Gemm
@@ -53,9 +53,8 @@ class Used:
 
 def is_native(step: Step) -> bool:
     """Whether a step needs no Python."""
-    if any(v.type.dtype is float16 for v in (*step.reads, *step.writes)):
-        return False
-    if any(v.type.dtype is float16 for e in step.eqns for v in e.outputs):
+    values = (*step.reads, *step.writes, *(v for e in step.eqns for v in e.outputs))
+    if any(not v.type.dtype.is_native for v in values):
         return False
     return isinstance(step, Kernel) or isinstance(step.eqn.prim.lower, Gemm) and blas.native(step.eqn)
 

@@ -192,4 +192,6 @@ def parse_param(node: ast.expr) -> Any:
             return -number
     if isinstance(node, ast.Call) and ast.unparse(node.func) == "slice" and len(node.args) == 3:
         return slice(*(parse_param(a) for a in node.args))
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "complex" and len(node.args) == 2:
+        return complex(*(parse_param(a) for a in node.args))
     raise ParseError(f"not a literal: {ast.unparse(node)}", hint="opaque parameters cannot be parsed")

@@ -1,7 +1,9 @@
 """One declaration per primitive: type rule, array form, one gradient formula per input, lowering.
 
 Rules ask for what they need *by parameter name*: `g` (the output's cotangent), `out`, an operand,
-a static parameter, or `<operand>_shape` / `<operand>_dtype`, which cost no saved array. Names are
+a static parameter, or `<operand>_shape` / `<operand>_dtype`, which cost no saved array. Of a primitive
+with several outputs `g` is a dict from output number to cotangent, where one arrived, and `outs` are all
+outputs. Names are
 checked when the declaration is made. The eager tape saves exactly what the formulas name; the
 compiler gets the same from dead-code elimination.
 """
@@ -13,6 +15,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+from symgrad.dtypes import ALL
+
+HALF = frozenset(dtype.np for dtype in ALL if dtype.is_half)
 
 # -- lowerings: what a code generator may do with a primitive, as data --------------------------
 
@@ -117,7 +123,7 @@ class Primitive:
         return self.name
 
     def __post_init__(self) -> None:
-        known = {"g", "out", *self.params}
+        known = {"g", "outs" if self.multiple else "out", *self.params}
         for operand in self.names:
             known |= {operand, f"{operand}_shape", f"{operand}_dtype"}
         covered: set[str] = set()
@@ -151,9 +157,29 @@ class Primitive:
         return self.array.isidentifier()
 
     @cached_property
+    def widens(self) -> bool:
+        """Whether the array form runs in float32 for 16-bit floats: it would round between its steps.
+
+        A ufunc rounds once by itself; views, writes and conversions compute nothing.
+        """
+        if self.is_ufunc:
+            return self.array == "matmul"
+        return bool(self.names) and "dtype" not in self.params and not isinstance(self.lower, (View, Write, Alias))
+
+    @cached_property
     def evaluate(self) -> Callable[..., Any]:
         """`array` as a function of arrays and keyword parameters, on NumPy."""
-        return self.evaluator("numpy")
+        plain = self.evaluator("numpy")
+        if not self.widens:
+            return plain
+
+        def evaluate(*arrays: Any, **params: Any) -> Any:
+            for array in arrays:
+                if getattr(array, "dtype", None) in HALF:
+                    return in_float32(plain, arrays, params)
+            return plain(*arrays, **params)
+
+        return evaluate
 
     def evaluator(self, module: str) -> Callable[..., Any]:
         """`array` as a function of arrays and keyword parameters, on `numpy` or `cupy`."""
@@ -180,6 +206,16 @@ class Primitive:
     def differentiable(self) -> bool:
         """Whether any operand has a gradient."""
         return bool(self.rules)
+
+
+def in_float32(function: Callable[..., Any], arrays: Any, params: Any) -> Any:
+    """`function` on 16-bit floats by way of float32, its results rounded back."""
+    half = next(a.dtype for a in arrays if getattr(a, "dtype", None) in HALF)
+    wide = [a.astype("f") if getattr(a, "dtype", None) in HALF else a for a in arrays]
+    results = function(*wide, **params)
+    if isinstance(results, tuple):
+        return tuple(r.astype(half) if r.dtype == "f" else r for r in results)
+    return results.astype(half) if results.dtype == "f" else results
 
 
 def _arguments(rule: GradRule) -> tuple[str, ...]:

@@ -112,6 +112,8 @@ def _first_dtype(inputs: Iterable[Atom]) -> dtypes.DType | None:
 
 
 def _number(value: Any) -> str:
+    if isinstance(value, complex):
+        return f"complex({value.real!r}, {value.imag!r})"
     return repr(value) if isinstance(value, bool) else repr(value.real)
 
 
@@ -121,7 +123,7 @@ def print_param(value: Any) -> str:
         return value.name
     if isinstance(value, tuple):
         return "(" + ", ".join(print_param(v) for v in value) + ("," if len(value) == 1 else "") + ")"
-    if isinstance(value, (bool, int, float)):
+    if isinstance(value, (bool, int, float, complex)):
         return _number(value)
     if value is None or value is Ellipsis or isinstance(value, str):
         return repr(value)

@@ -21,7 +21,7 @@ class Parameter(Tensor):
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> "Parameter":
         if data is None:
             data = wrap(np.empty((0,), dtypes.get_default_dtype().np))
-        if requires_grad and not data.dtype.is_floating_point:
+        if requires_grad and not data.dtype.is_inexact:
             raise GradError("Only Tensors of floating point and complex dtype can require gradients",
                             hint="pass requires_grad=False, or convert with .float()")  # fmt: skip
         out = wrap(data.detach()._data, cls)

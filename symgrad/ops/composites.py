@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from symgrad.ops.functional import where
+from symgrad.ops.public import op
 from symgrad.tensor.core import Tensor
 
 
+@op
 def lerp(input: Any, end: Any, weight: Any) -> Any:
     """input + weight (end - input), counted from the nearer end."""
     gap = end - input
@@ -23,11 +25,13 @@ def lerp_(self: Any, end: Any, weight: Any) -> Any:
     return self.copy_(lerp(self, end, weight))
 
 
+@op
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     """input + value * tensor1 * tensor2."""
     return input + _times(tensor1, value) * tensor2
 
 
+@op
 def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     """input + value * tensor1 / tensor2."""
     return input + _times(tensor1, value) / tensor2
@@ -36,6 +40,3 @@ def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
 def _times(tensor: Any, value: Any) -> Any:
     return tensor if type(value) in (int, float) and value == 1 else tensor * value
 
-
-for _function in (lerp, lerp_, addcmul, addcdiv):
-    setattr(Tensor, _function.__name__, _function)

@@ -57,6 +57,7 @@ from symgrad.ops.pointwise import (
     where,
 )  # fmt: skip
 from symgrad.ops.promotion import convert, is_scalar, promote, result_type
+from symgrad.ops.public import op
 from symgrad.ops.reductions import amax, amin, mean, sum, sum_to
 from symgrad.ops.registry import elementwise, primitive
 from symgrad.ops.shapes import (
@@ -86,6 +87,7 @@ contiguous_p = primitive(
 )  # fmt: skip
 
 
+@op
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """Matrix product with PyTorch's rules for vectors and batches."""
     if input.ndim == 0 or other.ndim == 0:
@@ -106,6 +108,7 @@ def _same_dtype(a: Tensor, b: Tensor) -> None:
                          hint="convert one of them with .to()")  # fmt: skip
 
 
+@op
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """Product of two matrices."""
     if input.ndim != 2 or mat2.ndim != 2:
@@ -117,6 +120,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
 _product, _ = binary(matmul_p)
 
 
+@op
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """Batched product of 3-d tensors."""
     if input.ndim != 3 or mat2.ndim != 3:
@@ -125,6 +129,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     return bind(matmul_p, (input, mat2), {})
 
 
+@op
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """Inner product of two 1-d tensors."""
     if input.ndim != 1 or tensor.ndim != 1:
@@ -135,6 +140,7 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
     return sum(input * tensor)
 
 
+@op(out=False, top=False)
 def to(input: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False,
        non_blocking: bool = False) -> Tensor:  # fmt: skip
     """Conversion to a dtype and/or device; the tensor itself when nothing changes."""
@@ -167,11 +173,13 @@ def to_device(input: Tensor, device: Device) -> Tensor:
     return wrap(cupy.asarray(input.array("moving between devices")))
 
 
+@op(out=False)
 def clone(input: Tensor) -> Tensor:
     """A copy in memory of its own, through which gradients flow."""
     return bind(copy_p, (input,), {})
 
 
+@op(out=False, top=False)
 def contiguous(input: Tensor) -> Tensor:
     """The tensor itself if row-major contiguous, else such a copy."""
     return input if input.is_contiguous() else bind(contiguous_p, (input,), {})

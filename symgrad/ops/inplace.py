@@ -148,5 +148,5 @@ def _times(tensor: Any, value: Any) -> Any:
 
 _add_ = twin("add_", F.add_op, np.add)
 _sub_ = twin("sub_", F.sub_op, np.subtract)
-mul_ = twin("mul_", F.mul_op, np.multiply)
-div_ = twin("div_", F.div_op, np.true_divide)
+_mul_ = twin("mul_", F.mul_op, np.multiply)
+_div_ = twin("div_", F.div_op, np.true_divide)

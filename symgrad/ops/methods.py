@@ -1,11 +1,11 @@
-"""Tensor's operators and methods, attached from the functions: no list of them stands anywhere else."""
+"""Tensor's operators and methods: what `public` declares, and the few that are no public function."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from symgrad import dtypes
-from symgrad.ops import autograd, creation, functional, indexing, inplace
+from symgrad.ops import autograd, composites, creation, functional, indexing, inplace, public
 from symgrad.tensor.core import Tensor
 
 _OPERATORS = {
@@ -21,36 +21,21 @@ _OPERATORS = {
     "__rand__": functional.and_op, "__ror__": functional.or_op, "__invert__": functional.bitwise_not,
     "__pos__": lambda self: self,
     "__getitem__": indexing.getitem, "__setitem__": indexing.setitem,
-    "__iadd__": inplace._add_, "__isub__": inplace._sub_, "__imul__": inplace.mul_,
-    "__itruediv__": inplace.div_,
+    "__iadd__": inplace._add_, "__isub__": inplace._sub_, "__imul__": inplace._mul_,
+    "__itruediv__": inplace._div_,
 }  # fmt: skip
-
-FUNCTIONS = (
-    "abs add amax amin bmm clamp clone contiguous cos div dot exp expand flatten log logical_not "
-    "matmul maximum mean minimum mm mul neg permute pow reciprocal relu reshape sigmoid sign sin "
-    "sqrt square squeeze sub sum t tanh to transpose unsqueeze where"
-).split()
-"""Public functions that are methods too (and functions of the top-level module)."""
-
-_INPLACE_OF = "abs clamp cos exp log neg pow reciprocal relu sigmoid sin sqrt square tanh".split()
 
 
 def attach() -> None:
     """Give Tensor its operators, methods, in-place twins and properties."""
-    for name, function in _OPERATORS.items():
+    for name, function in (*_OPERATORS.items(), *public.methods()):
         setattr(Tensor, name, function)
-    for name in FUNCTIONS:
-        if name != "where":
-            setattr(Tensor, name, getattr(functional, name))
-    for name in _INPLACE_OF:
-        setattr(Tensor, name + "_", inplace.twin(name + "_", getattr(functional, name)))
-    for name in ("copy_", "fill_", "zero_", "add_", "sub_", "mul_", "div_", "addcmul_", "addcdiv_"):
+    for name in ("copy_", "fill_", "zero_", "add_", "sub_", "addcmul_", "addcdiv_"):
         setattr(Tensor, name, getattr(inplace, name))
-    for name in ("view", "slice_read", "slice_write"):
-        setattr(Tensor, name, getattr(functional, name))
     for name in ("eq", "ne", "lt", "le", "gt", "ge"):
         setattr(Tensor, name, getattr(functional, name + "_op"))
     Tensor.where = lambda self, condition, other: functional.where(condition, self, other)  # type: ignore[attr-defined]
+    Tensor.lerp_ = composites.lerp_  # type: ignore[attr-defined]
     Tensor.expand_as = lambda self, other: functional.expand(self, tuple(other.shape))  # type: ignore[attr-defined]
     Tensor.view_as = lambda self, other: functional.view(self, tuple(other.shape))  # type: ignore[attr-defined]
     Tensor.backward = autograd.tensor_backward  # type: ignore[attr-defined]

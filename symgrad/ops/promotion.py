@@ -16,13 +16,13 @@ from symgrad.tensor.host import HostScalar
 
 def is_scalar(x: Any) -> bool:
     """Whether `x` is a Python (or NumPy, or host) number."""
-    return isinstance(x, (bool, int, float, np.generic)) or type(x) is HostScalar
+    return isinstance(x, (bool, int, float, complex, np.generic)) or type(x) is HostScalar
 
 
 def promote(*xs: Any, floating: bool = False) -> tuple[Any, ...]:
     """Operands converted to their common dtype; scalars stay scalars of that dtype's category."""
     dtype = result_type(*xs)
-    if floating and not dtype.is_floating_point:
+    if floating and not dtype.is_inexact:
         dtype = dtypes.get_default_dtype()
     return tuple(convert(x, dtype) for x in xs)
 
@@ -48,5 +48,6 @@ def convert(x: Any, dtype: DType) -> Any:
         return x if x.dtype is dtype else bind(ew.cast, (x,), {"dtype": dtype})
     if type(x) is HostScalar or hasattr(x, "expr"):
         return x
-    return dtype.np.type(x).item() if dtype.category == dtypes.BOOL else (
-        float(x) if dtype.is_floating_point else int(x))  # fmt: skip
+    if dtype.is_inexact:
+        return complex(x) if dtype.is_complex else float(x)
+    return int(x) if dtype.category == dtypes.INTEGRAL else bool(x)

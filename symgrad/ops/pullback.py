@@ -21,12 +21,17 @@ from symgrad.tensor.tape import FREED, Node, Port, call_rule, unpack
 
 
 def fit(g: Tensor, shape: Any, dtype: Any) -> Tensor:
-    """`g` summed to `shape` and cast to `dtype`: the cotangent of what was broadcast or promoted."""
+    """`g` summed to `shape` and cast to `dtype`: the cotangent of what was broadcast or promoted.
+
+    Of a complex cotangent a real operand gets the real part.
+    """
     data = g._data
     if type(data) is ndarray and data.dtype is dtype.np and data.shape == shape:
         return g
     if tuple(g.shape) != tuple(shape):
         g = sum_to(g, tuple(shape))
+    if g.dtype.is_complex and not dtype.is_complex:
+        g = g.real
     return g if g.dtype is dtype else g.to(dtype)
 
 
@@ -90,7 +95,8 @@ def backward(
                 if parent not in multi:
                     multi[parent] = {}
                     heapq.heappush(queue, (-parent.seq, parent))
-                multi[parent][node.index] = g
+                before = multi[parent].get(node.index)
+                multi[parent][node.index] = g if before is None else before + g
                 continue
             if node in multi:
                 g = multi.pop(node)

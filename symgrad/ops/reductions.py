@@ -6,6 +6,7 @@ from typing import Any
 
 from symgrad import dtypes
 from symgrad.errors import DTypeError, ShapeError
+from symgrad.ops.public import op
 from symgrad.ops.reduce import amax as amax_p
 from symgrad.ops.reduce import amin as amin_p
 from symgrad.ops.reduce import mean_ as mean_p
@@ -35,6 +36,7 @@ def keep_dims(out: Tensor, shape: tuple[int, ...], axes: tuple[int, ...], keepdi
     return reshape(out, tuple(1 if i in axes else e for i, e in enumerate(shape)))
 
 
+@op
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Sum over `dim` (all by default); bools and integers give int64."""
     if dim is None and not keepdim and dtype is None:
@@ -49,6 +51,7 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     return keep_dims(bind(sum_p, (input,), {"axis": axes}), input.shape, axes, keepdim)
 
 
+@op
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Arithmetic mean over `dim` (all by default)."""
     if dim is None and not keepdim and dtype is None:
@@ -57,19 +60,21 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
             return bind1(mean_p, input, _ALL[data.ndim])
     if dtype is not None:
         input = input.to(dtypes.as_dtype(dtype))
-    if not input.dtype.is_floating_point:
+    if not input.dtype.is_inexact:
         raise DTypeError(f"mean(): could not infer output dtype. Input dtype must be either a floating "
                          f"point or complex dtype. Got: {input.dtype.name}")
     axes = axes_of(input, dim)
     return keep_dims(bind(mean_p, (input,), {"axis": axes}), input.shape, axes, keepdim)
 
 
+@op
 def amax(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
     """Largest over `dim` (all by default); equal maxima share the gradient."""
     axes = axes_of(input, dim)
     return keep_dims(bind(amax_p, (input,), {"axis": axes}), input.shape, axes, keepdim)
 
 
+@op
 def amin(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
     """Smallest over `dim` (all by default); equal minima share the gradient."""
     axes = axes_of(input, dim)

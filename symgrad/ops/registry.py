@@ -53,7 +53,7 @@ def elementwise(
         if not mixed and any(t.dtype is not types[0].dtype for t in types):
             raise DTypeError(f"{name}: operands differ in dtype: {', '.join(map(str, types))}")
         dtype = result or params.get("dtype") or types[-1].dtype
-        if floating and not dtype.is_floating_point:
+        if floating and not dtype.is_inexact:
             raise DTypeError(f"{name}: not defined for {types[0]}", hint="convert with .float()")
         shape = broadcast(name, names, types)
         return TensorType(shape, dtype, elementwise_strides(shape, types), types[0].device)

@@ -6,6 +6,7 @@ from typing import Any
 
 from symgrad.dtypes import DType
 from symgrad.errors import DimError, DTypeError, ShapeError
+from symgrad.ops.public import op
 from symgrad.ops.shape import expand as expand_p
 from symgrad.ops.shape import permute as permute_p
 from symgrad.ops.shape import reshape as reshape_p
@@ -41,6 +42,7 @@ def resolve_shape(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
     return tuple(numel // known if e == -1 else e for e in shape)
 
 
+@op(out=False)
 def reshape(input: Tensor, *shape: Any) -> Tensor:
     """The same elements in another shape; a view where strides allow, else a copy."""
     size = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
@@ -49,6 +51,7 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     return bind_view(reshape_p, input, {"shape": size})
 
 
+@op(out=False, top=False)
 def view(input: Tensor, *shape: Any) -> Tensor:
     """The same memory in another shape; an error where strides do not allow it."""
     if len(shape) == 1 and isinstance(shape[0], DType):
@@ -63,6 +66,7 @@ def view(input: Tensor, *shape: Any) -> Tensor:
     return bind_view(reshape_p, input, {"shape": size})
 
 
+@op(out=False)
 def permute(input: Tensor, *dims: Any) -> Tensor:
     """Dimensions in another order."""
     order = tuple(dims[0]) if len(dims) == 1 and not isinstance(dims[0], int) else dims
@@ -72,6 +76,7 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
     return bind_view(permute_p, input, {"dims": order})
 
 
+@op(out=False, aliases=("swapaxes", "swapdims"))
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Two dimensions exchanged."""
     if input.ndim == 0:
@@ -83,6 +88,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     return permute(input, tuple(order))
 
 
+@op(out=False)
 def t(input: Tensor) -> Tensor:
     """The transpose of a tensor of at most two dimensions."""
     if input.ndim > 2:
@@ -90,6 +96,7 @@ def t(input: Tensor) -> Tensor:
     return bind_view(permute_p, input, _SWAP) if input.ndim == 2 else permute(input, tuple(range(input.ndim)))
 
 
+@op(out=False)
 def expand(input: Tensor, *shape: Any) -> Tensor:
     """Extents of 1 repeated without copying; -1 keeps an extent."""
     size = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
@@ -101,12 +108,14 @@ def expand(input: Tensor, *shape: Any) -> Tensor:
     return bind_view(expand_p, input, {"shape": size})
 
 
+@op(out=False)
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """A new extent of 1 at `dim`."""
     place = normalize_dim(dim, input.ndim + 1)
     return slice_read(input, (slice(None),) * place + (None,) + (slice(None),) * (input.ndim - place))
 
 
+@op(out=False)
 def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """Extents of 1 removed (all, or at `dim`)."""
     dims = range(input.ndim) if dim is None else [dim] if isinstance(dim, int) else dim
@@ -115,6 +124,7 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
         0 if i in gone and e == 1 else slice(None) for i, e in enumerate(input.shape)))  # fmt: skip
 
 
+@op(out=False)
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Dimensions start_dim … end_dim made one."""
     if input.ndim == 0:
@@ -130,11 +140,13 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return reshape(input, (*input.shape[:start], merged, *input.shape[end + 1 :]))
 
 
+@op(out=False, top=False)
 def slice_read(input: Tensor, index: tuple[Any, ...]) -> Tensor:
     """Basic indexing by a full tuple of ints, slices and Nones."""
     return bind_view(slice_p, input, {"index": index})
 
 
+@op(out=False, top=False)
 def slice_write(input: Tensor, value: Tensor, index: tuple[Any, ...]) -> Tensor:
     """A copy of `input` whose part at `index` is `value`."""
     return bind(slice_write_p, (input, value), {"index": index})

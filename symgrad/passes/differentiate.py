@@ -112,7 +112,8 @@ def _pull(eqn: Eqn, live: dict[int, Tensor], depends: set[Any]) -> Any:
             values[name] = as_operand(atom)
             values[f"{name}_shape"] = atom.type.shape
             values[f"{name}_dtype"] = atom.type.dtype
-        values["out"] = wrap(eqn.outputs[0])
+        values["outs" if prim.multiple else "out"] = (
+            tuple(map(wrap, eqn.outputs)) if prim.multiple else wrap(eqn.out))  # fmt: skip
     return pull_rules(rules, live if prim.multiple else live[0], values, eqn.params)
 
 

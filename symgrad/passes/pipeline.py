@@ -19,6 +19,7 @@ from symgrad.passes.decompose import decompose
 from symgrad.passes.erase import erase
 from symgrad.passes.fold import fold
 from symgrad.passes.simplify import simplify
+from symgrad.passes.widen import widen
 
 Pass = Callable[[Graph], Graph]
 
@@ -43,8 +44,8 @@ def name_of(step: Pass) -> str:
 def optimize(exact: bool) -> tuple[Pass, ...]:
     """The passes after differentiation. `exact` keeps every bit and every layout eager has."""
     if exact:
-        return (decompose, erase, dce)
-    return (decompose, erase, dce, fold, simplify, cse, fold, simplify, cse, dce)
+        return (widen, decompose, erase, dce)
+    return (widen, decompose, erase, dce, fold, simplify, cse, fold, simplify, cse, dce)
 
 
 def run(graph: Graph, passes: Sequence[Pass], stages: list[Stage], *, verify: bool = False) -> Graph:

@@ -166,7 +166,7 @@ class Tensor(Attached):
                 hint="use .detach() to get a tensor outside the graph",
             )
         if value and self.dtype.category < dtypes.FLOATING:
-            raise GradError("only Tensors of floating point dtype can require gradients")
+            raise GradError("only Tensors of floating point and complex dtype can require gradients")
         if (active := state.capture()) is not None:
             active.note_requires_grad(self)
         self._rg = value

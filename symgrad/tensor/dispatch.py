@@ -79,17 +79,19 @@ _plans1: dict[Primitive, Any] = {}
 
 def as_array(data: Any) -> Any:
     """A NumPy scalar (what ufuncs make of 0-d input) as a 0-d array; arrays as they are."""
-    return np.asarray(data) if isinstance(data, (np.generic, bool, int, float)) else data
+    return np.asarray(data) if isinstance(data, (np.generic, bool, int, float, complex)) else data
 
 
 def record_multiple(prim: Primitive, inputs: Any, params: Any, outs: tuple[Tensor, ...]) -> None:
     """Put an operation of several outputs on the tape: one node, and a port for each output."""
     needs = tuple([isinstance(x, Tensor) and x._rg for x in inputs])
     plan = plan_for(prim, needs)
+    if not plan.rules:
+        return
     edges = tuple([edge_of(x) if need else None for x, need in zip(inputs, needs)])
-    node = Node(prim, params, edges, plan, plan.save(inputs, outs[0]), outs[0]._data)
+    node = Node(prim, params, edges, plan, plan.save(inputs, outs), outs[0]._data)
     for index, out in enumerate(outs):
-        if out.dtype.is_floating_point:
+        if out.dtype.is_inexact:
             out._rg = True
             out._node = Port(node, index, out._data)
 

@@ -118,13 +118,15 @@ class Plan:
             rule for rule in prim.rules if wide or any(needs[i] for i in rule[0]))  # fmt: skip
         asked = dict.fromkeys(name for _, _, args in self.rules for name in args)
         self.saves = tuple(n for n in asked if n != "g" and n not in prim.params)
-        self.saves_out = "out" in self.saves
+        self.saves_out = "out" in self.saves or "outs" in self.saves
         positions = {name: i for i, name in enumerate(prim.names)}
         parts = []
         for name in self.saves:
             base, _, kind = name.rpartition("_")
             if name == "out":
                 parts.append("(ref(out), out._data)")
+            elif name == "outs":
+                parts.append("[(ref(o), o._data) for o in out]")
             elif name in positions:
                 parts.append("ins" if wide else f"ins[{positions[name]}]")
             elif wide:
@@ -132,7 +134,7 @@ class Plan:
             else:
                 parts.append(f"getattr(ins[{positions[base]}], {kind!r}, ())")
         code = f"lambda ins, out: ({', '.join(parts)}{',' if parts else ''})"
-        self.save: Callable[[Any, Tensor], tuple[Any, ...]] = eval(code, {"ref": weakref.ref})
+        self.save: Callable[[Any, Any], tuple[Any, ...]] = eval(code, {"ref": weakref.ref})
 
 
 _plans: dict[tuple[Primitive, tuple[bool, ...]], Plan] = {}
@@ -180,13 +182,9 @@ def unpack(node: Node) -> dict[str, Any]:
         elif value is SPOILT:
             raise _changed(node, node.prim.name + "'s own result")
         elif name == "out":
-            ref, data = value
-            value = ref()
-            if value is None:
-                value = wrap(data)
-                value._rg, value._node = True, node
-            else:
-                _check_version(value, node)
+            value = _result(node, node, *value)
+        elif name == "outs":
+            value = tuple([_result(node, Port(node, i, data), ref, data) for i, (ref, data) in enumerate(value)])
         elif type(value) is tuple:
             for item in value:
                 if isinstance(item, Tensor):
@@ -195,10 +193,24 @@ def unpack(node: Node) -> dict[str, Any]:
     return values
 
 
+def _result(node: Node, port: Node, ref: Any, data: Any) -> Tensor:
+    """A result that `node` saved: the tensor itself while it lives, else one like it."""
+    value: Tensor | None = ref()
+    if value is None:
+        value = wrap(data)
+        if value.dtype.is_inexact:
+            value._rg, value._node = True, port
+    else:
+        _check_version(value, node)
+    return value
+
+
 def spoil_out(node: Node) -> None:
     """The result `node` saved was changed in place: the node holds it weakly and could not tell later."""
-    if node.saved is not FREED:
-        node.saved = tuple([SPOILT if n == "out" else v for n, v in zip(node.plan.saves, node.saved)])
+    if isinstance(node, Port):
+        node = node.edges[0]
+    if node.saved is not FREED and node.plan is not None and node.plan.saves_out:
+        node.saved = tuple([SPOILT if n in ("out", "outs") else v for n, v in zip(node.plan.saves, node.saved)])
 
 
 def _check_version(tensor: Tensor, node: Node) -> None:

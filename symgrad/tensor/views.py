@@ -41,7 +41,7 @@ def bind_view(prim: Primitive, x: Tensor, params: dict[str, Any]) -> Tensor:
             out._view = ViewOf(x._view.base, (*x._view.steps, (prim, params)), owner._version)
         else:
             out._view = ViewOf(x, ((prim, params),), owner._version)
-        if not out._rg and out.dtype.is_floating_point:
+        if not out._rg and out.dtype.is_inexact:
             _remember(out._view.base, out)
     return out
 
@@ -110,7 +110,7 @@ def mark_modified(target: Tensor) -> None:
     owner._version += 1
     owner._modified = state.tick()
     node = owner._node
-    if node is not None and node.plan is not None and node.plan.saves_out:
+    if node is not None and (node.plan is None or node.plan.saves_out):
         spoil_out(node)
 
 

@@ -1,0 +1,153 @@
+"""What users call: each public function is declared once, by `@op` above it.
+
+From that one line come the top-level name (`sg.clamp`) and its aliases (`sg.clip`), the Tensor method,
+the in-place twin (`x.clamp_`), `out=`, NumPy's words `axis` and `keepdims`, the reference page, and the
+sweeps. `PUBLIC` is the table; nothing else lists operations.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar, overload
+
+from symgrad.errors import DTypeError, GradError, TraceError
+from symgrad.tensor import state
+from symgrad.tensor.core import Tensor
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Public:
+    """One public function: where it can be found, and by which names.
+
+    `top`: at the top level of the package; `method`: on Tensor; `inplace`: with a twin `name_`;
+    `out`: takes `out=`; `ufunc`: what the twin of an arithmetic operator runs straight on memory;
+    `namespace`: the submodule that has it ("linalg"), if it is not at the top.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    aliases: tuple[str, ...] = ()
+    top: bool = True
+    method: bool = True
+    inplace: bool = False
+    out: bool = True
+    ufunc: Any = None
+    namespace: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name and its aliases."""
+        return (self.name, *self.aliases)
+
+
+PUBLIC: dict[str, Public] = {}
+
+
+@overload
+def op(function: F) -> F: ...
+@overload
+def op(*, name: str = "", aliases: tuple[str, ...] = (), top: bool = True, method: bool = True,
+       inplace: bool = False, out: bool = True, ufunc: Any = None,
+       namespace: str = "") -> Callable[[F], F]: ...  # fmt: skip
+def op(function: Any = None, *, name: str = "", **where: Any) -> Any:
+    """Declare a public function; gives the function back unchanged.
+
+    `@op` alone: top-level name, method and `out=`. `@op(inplace=True, aliases=("clip",))`: more of it;
+    see `Public`.
+    """
+    if function is None:
+        return functools.partial(op, name=name, **where)
+    public = name or function.__name__
+    key = f"{where['namespace']}.{public}" if where.get("namespace") else public
+    assert key not in PUBLIC, f"{key} is declared twice"
+    PUBLIC[key] = Public(public, function, **where)
+    return function
+
+
+def exports(namespace: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Names and functions of the top level, or of a submodule, as users call them."""
+    for public in PUBLIC.values():
+        if public.namespace == namespace and (public.top or namespace):
+            called = numpy_words(public.function)
+            if public.out:
+                called = with_out(called)
+            for name in public.names:
+                yield name, called
+
+
+def methods() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Names and functions of Tensor's methods, in-place twins included."""
+    from symgrad.ops.inplace import twin
+
+    for public in PUBLIC.values():
+        if public.method and not public.namespace:
+            called = numpy_words(public.function)
+            for name in public.names:
+                yield name, called
+        if public.inplace:
+            for name in public.names:
+                yield f"{name}_", twin(f"{name}_", public.function, public.ufunc)
+
+
+WORDS = {"axis": "dim", "keepdims": "keepdim"}
+
+
+def numpy_words(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` taking `axis` for `dim` and `keepdims` for `keepdim`, as PyTorch does, if it has those."""
+    if "dim" not in inspect.signature(function).parameters:
+        return function
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        if kwargs and ("axis" in kwargs or "keepdims" in kwargs):
+            kwargs = {WORDS.get(k, k): v for k, v in kwargs.items()}
+        return function(*args, **kwargs)
+
+    return called
+
+
+def with_out(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` with the keyword `out`: a tensor (or a tuple of them) that receives the result."""
+
+    @functools.wraps(function)
+    def called(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        if out is None:
+            return function(*args, **kwargs)
+        given = [*args, *kwargs.values(), *(out if isinstance(out, (tuple, list)) else [out])]
+        if state.is_grad_enabled() and any(isinstance(x, Tensor) and x._rg for x in given):
+            raise GradError(
+                f"{function.__name__}(): functions with out=... arguments don't support automatic "
+                "differentiation, but one of the arguments requires grad.", hint="use the result that is returned")
+        with state.no_grad():
+            result = function(*args, **kwargs)
+            if isinstance(out, (tuple, list)):
+                written = [write_out(target, value) for target, value in zip(out, result)]
+                return result._make(written) if hasattr(result, "_make") else tuple(written)
+            return write_out(out, result)
+
+    return called
+
+
+def write_out(out: Tensor, value: Tensor) -> Tensor:
+    """Put `value` into `out`, which takes its shape if it has another."""
+    if not isinstance(out, Tensor):
+        raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
+    if value.dtype.category > out.dtype.category:
+        raise DTypeError(f"result type {value.dtype.name} can't be cast to the desired output type {out.dtype.name}")
+    if tuple(out.shape) != tuple(value.shape):
+        if state.capture() is not None:
+            raise TraceError("out= has another shape than the result, and would be resized", hint="use the result")
+        if out.numel():
+            warnings.warn(f"An output with one or more elements was resized since it had shape {list(out.shape)}, "
+                          f"which does not match the required output shape {list(value.shape)}.", stacklevel=3)
+        out._data = value.to(out.dtype).clone()._data
+        out._base = out._view = out._type = None
+        state.bump_epoch()
+        return out
+    return out.copy_(value)  # type: ignore[no-any-return]

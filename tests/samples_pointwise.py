@@ -1,0 +1,7 @@
+"""Samples of elementwise primitives."""
+
+from __future__ import annotations
+
+from sampling import Sample
+
+SAMPLES: dict[str, list[Sample]] = {}

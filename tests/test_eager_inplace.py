@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from oracle import agree, make
-from samples import values
+from sampling import values
 
 import symgrad as sg
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from oracle import make, torch
-from samples import values
+from sampling import values
 
 import symgrad as sg
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from oracle import BOTH, agree, assert_same, make, torch
-from samples import values
+from sampling import values
 
 import symgrad as sg
 from symgrad.tensor import state

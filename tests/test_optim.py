@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from oracle import agree, make, torch
-from samples import values
+from sampling import values
 
 import symgrad as sg
 from symgrad.optim.optimizer import Group

@@ -18,6 +18,7 @@ from symgrad.ir.interpret import host_expressions, interpret
 from symgrad.ops import PRIMITIVES
 from symgrad.passes.fuse import fuse
 from symgrad.passes.plan_memory import plan_memory
+from symgrad.passes.widen import widen
 
 BACKENDS = ("numpy", "numba")
 FOLDER = os.path.join(tempfile.gettempdir(), f"symgrad-tests-{os.getuid()}")
@@ -50,7 +51,7 @@ def load(source: str) -> ModuleType:
 
 def emitted(graph: Graph, backend: str, **options) -> Module:
     """The module of a graph, as the compiler makes it."""
-    return emit({"run": plan_memory(fuse(graph))}, backend=backend, title="test", **options)
+    return emit({"run": plan_memory(fuse(widen(graph)))}, backend=backend, title="test", **options)
 
 
 def sample(type: TensorType, rng: np.random.Generator) -> np.ndarray:

@@ -27,7 +27,8 @@ class Public:
 
     `top`: at the top level of the package; `method`: on Tensor; `inplace`: with a twin `name_`;
     `out`: takes `out=`; `ufunc`: what the twin of an arithmetic operator runs straight on memory;
-    `namespace`: the submodule that has it ("linalg"), if it is not at the top.
+    `namespace`: the submodule that has it ("linalg"), if it is not at the top; `declared`: the module that
+    declares it, where a factory made the function.
     """
 
     name: str
@@ -39,6 +40,17 @@ class Public:
     out: bool = True
     ufunc: Any = None
     namespace: str = ""
+    declared: str = ""
+
+    @property
+    def path(self) -> str:
+        """The name with its submodule, as in `linalg.inv`."""
+        return f"{self.namespace}.{self.name}" if self.namespace else self.name
+
+    @property
+    def module(self) -> str:
+        """The module that declares it."""
+        return self.declared or str(self.function.__module__)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,0 +1,103 @@
+"""`docs/reference.md`: every public operation, from its own declaration.
+
+    python -m symgrad.reference docs/reference.md
+
+Nothing stands on the page that is not in the table `PUBLIC` or in a docstring; a test compares it with
+what would be written now.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from symgrad.ops.public import PUBLIC, Public
+
+HEAD = """\
+# Reference
+
+Every public operation, in PyTorch's names and meaning; all of them run eagerly and, where they are
+functions of tensors, under `sg.compile`. Made by `python -m symgrad.reference docs/reference.md` from
+the declarations.
+
+Each is found as `sg.NAME` unless another place is given; *method*: also `x.NAME(…)`; *in place*: also
+`x.NAME_(…)`; *out*: takes `out=`.
+
+"""
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    families: dict[str, list[Public]] = {}
+    for public in PUBLIC.values():
+        families.setdefault(public.module, []).append(public)
+    parts = [HEAD]
+    for module in families:
+        parts.append(f"- [{title(module)}](#{anchor(title(module))})\n")
+    for module, members in families.items():
+        parts.append(f"\n## {title(module)}\n\n{idea(module)}\n")
+        parts += [entry(public) for public in members]
+    return "".join(parts)
+
+
+def title(module: str) -> str:
+    """A family's name from its module's."""
+    return module.rpartition(".")[2].replace("_", " ").capitalize()
+
+
+def anchor(text: str) -> str:
+    """Where a heading is found on the page."""
+    return re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-")
+
+
+def idea(module: str) -> str:
+    """The first sentence of a module's docstring."""
+    return (inspect.getdoc(sys.modules[module]) or "").partition("\n\n")[0].replace("\n", " ")
+
+
+def entry(public: Public) -> str:
+    """One operation: where it is found, its docstring, its example."""
+    prose, examples = split(inspect.getdoc(public.function) or "")
+    lines = [f"\n### {public.path}\n", f"`{public.path}{signature(public)}`  ", f"{'; '.join(places(public))}\n"]
+    lines.append(prose)
+    if examples:
+        lines.append(f"\n```python\n{examples}\n```")
+    return "\n".join(lines) + "\n"
+
+
+def signature(public: Public) -> str:
+    """Parameters with their defaults, without annotations."""
+    found = inspect.signature(public.function)
+    plain = [p.replace(annotation=inspect.Parameter.empty) for p in found.parameters.values()]
+    return str(inspect.Signature(plain))
+
+
+def places(public: Public) -> Iterator[str]:
+    """Other names, and where the operation is found."""
+    if public.aliases:
+        yield f"also {', '.join(f'`{a}`' for a in public.aliases)}"
+    if public.method and not public.namespace:
+        yield "method" if public.top else "method only"
+    if public.inplace:
+        yield "in place"
+    if public.out and (public.top or public.namespace):
+        yield "out"
+
+
+def split(doc: str) -> tuple[str, str]:
+    """A docstring's prose, its fields as a list, and its doctest."""
+    prose, mark, examples = doc.partition(">>> ")
+    fields = re.sub(r"^([A-Z][a-z]+): ", r"- *\1*: ", prose.strip(), flags=re.MULTILINE)
+    return fields, (mark + examples).rstrip()
+
+
+def main() -> None:
+    """Write the page to the file named on the command line."""
+    Path(sys.argv[1]).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,358 @@
+"""Run a case on both libraries and count the samples that agree: values, gradients, errors, forms.
+
+Nothing here asserts: a `Tally` has what passed, what there was, and the first words of each failure.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+import symgrad as sg
+from opinfo.cases import NOTHING, Case, Missing, Sample
+from opinfo.compare import builtin, difference
+from opinfo.convert import (
+    OutOfScope,
+    ToSymgrad,
+    ToTorch,
+    Unsupported,
+    dtype_name,
+    from_torch,
+    leaves,
+    tree_map,
+)
+from opinfo.left_out import LOOSE
+from opinfo.named import RANDOM, UNINITIALISED
+
+MODES = ("eager", "reference", "numpy", "numba", "cupy")
+STRUCTURAL = (Missing, Unsupported)
+
+
+@dataclass
+class Tally:
+    """Samples that agreed, samples there were, and why the others did not."""
+
+    passed: int = 0
+    total: int = 0
+    skipped: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    def add(self, check: Callable[[], str | None], what: str, sample: Sample) -> None:
+        """Counts one sample: `check` gives None where it agrees, else what differs."""
+        try:
+            text = check()
+        except OutOfScope:
+            self.skipped += 1
+            return
+        self.total += 1
+        if text is None:
+            self.passed += 1
+        else:
+            self.failures.append(f"{what} {told(sample.all)}: {text}")
+
+    def __iadd__(self, other: "Tally") -> "Tally":
+        self.passed += other.passed
+        self.total += other.total
+        self.skipped += other.skipped
+        self.failures += other.failures
+        return self
+
+    def __str__(self) -> str:
+        return f"{self.passed}/{self.total}" if self.total else "-"
+
+
+def pick(items: Any, limit: int | None) -> list[Any]:
+    """At most `limit` of the items, evenly spread, the first among them."""
+    found = list(items)
+    if limit is None or len(found) <= limit:
+        return found
+    return [found[i * len(found) // limit] for i in range(limit)]
+
+
+def said(error: BaseException) -> str:
+    """An error in one line."""
+    text = str(error).strip().split("\n")[0]
+    return f"{type(error).__name__}: {text}"[:200]
+
+
+def told(value: Any) -> str:
+    """A sample in one line: tensors by dtype, shape, strides where not row-major."""
+
+    def leaf(v: Any) -> str:
+        if isinstance(v, torch.Tensor):
+            gaps = "" if v.is_contiguous() else f"@{list(v.stride())}"
+            small = f"={v.tolist()}" if v.numel() <= 3 and v.dtype in (torch.bool, torch.int64) else ""
+            return f"{dtype_name(v)}{list(v.shape)}{gaps}{small}"
+        return "" if v is NOTHING else repr(v)
+
+    return str(tree_map(leaf, value)).replace("'", "")
+
+
+# -- one call -------------------------------------------------------------------------------------
+
+
+def call(function: Callable[..., Any], operands: Any) -> Any:
+    first, args, kwargs = operands
+    return function(*args, **kwargs) if first is NOTHING else function(first, *args, **kwargs)
+
+
+def compiled(function: Callable[..., Any], operands: Any, mode: str, fullgraph: bool = True) -> Callable[..., Any]:
+    """A call of no arguments that runs `function` compiled, the operands' tensors being its inputs."""
+    tensors = leaves(operands, sg.Tensor)
+    place = {id(t): i for i, t in enumerate(tensors)}
+
+    def program(*given: Any) -> Any:
+        return call(function, tree_map(lambda v: given[place[id(v)]] if isinstance(v, sg.Tensor) else v, operands))
+
+    run = sg.compile(program, backend=mode, fullgraph=fullgraph)
+    return lambda: run(*tensors)
+
+
+def runner(function: Callable[..., Any], operands: Any, mode: str) -> Callable[..., Any]:
+    return (lambda: call(function, operands)) if mode == "eager" else compiled(function, operands, mode)
+
+
+def device(mode: str) -> Any:
+    """With `cupy`, the emulated device."""
+    if mode != "cupy":
+        return nullcontext()
+    from symgrad.testing.cuda_module import emulated
+
+    return emulated()
+
+
+def processed(case: Case, sample: Sample, lib: Any, result: Any) -> Any:
+    """The part of a result that is determined (singular vectors are so up to a sign)."""
+    from opinfo.cases import rebind
+
+    if sample.process is None:
+        return result
+    return sample.process(result) if lib is torch else rebind(sample.process)(result)
+
+
+def both(case: Case, sample: Sample, mode: str = "eager") -> str | None:
+    """None where the two libraries give the same or raise alike."""
+    exact = case.name not in RANDOM | UNINITIALISED
+    loose = LOOSE.get(case.name, 1.0)
+    try:
+        mine = case.function(sg)
+        ours = ToSymgrad()(sample.all)
+    except STRUCTURAL as error:
+        return said(error)
+    names = ToTorch()(sample.all)
+    try:
+        theirs = case.function(torch)
+        want = processed(case, sample, torch, call(theirs, names))
+    except Exception as error:  # whatever PyTorch raises is the oracle
+        return raises_too(error, runner(mine, ours, mode))
+    try:
+        got = processed(case, sample, sg, runner(mine, ours, mode)())
+        return difference(got, want, numbers=exact, loose=loose, fields=mode == "eager")
+    except Exception as error:
+        return said(error)
+
+
+def raises_too(error: BaseException, run: Callable[[], Any]) -> str | None:
+    """None where `run` raises an error of the same builtin kind."""
+    kind = builtin(error)
+    try:
+        run()
+    except Exception as mine:
+        return None if isinstance(mine, kind) else f"{said(mine)} for {kind.__name__}: {said(error)}"
+    return f"nothing raised for {said(error)}"
+
+
+# -- values, errors -------------------------------------------------------------------------------
+
+
+def values(case: Case, dtypes: list[Any], mode: str = "eager", limit: int | None = None) -> Tally:
+    """Results of every sample of every dtype the operation has."""
+    tally = Tally()
+    with device(mode), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for dtype in case.dtypes:
+            if dtype in dtypes:
+                for sample in pick(case.samples(dtype), limit):
+                    tally.add(lambda: both(case, sample, mode), case.label, sample)
+    return tally
+
+
+def errors(case: Case, limit: int | None = None) -> Tally:
+    """The error inputs: the same builtin kind is raised."""
+    tally = Tally()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for sample in pick(case.errors(), limit):
+            try:
+                call(case.function(torch), ToTorch()(sample.all))
+            except OutOfScope:
+                tally.skipped += 1
+            except Exception:
+                tally.add(lambda: both(case, sample), case.label, sample)
+            else:
+                tally.skipped += 1  # needs a GPU to fail
+    return tally
+
+
+# -- gradients ------------------------------------------------------------------------------------
+
+
+def gradients(case: Case, mode: str = "eager", limit: int | None = None, order: int = 1,
+              dtypes: list[Any] | None = None) -> Tally:  # fmt: skip
+    """Cotangents of every operand, for random cotangents of the results."""
+    tally = Tally()
+    if order == 2 and not case.second:
+        return tally
+    with device(mode), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for dtype in case.backward:
+            if dtypes is None or dtype in dtypes:
+                for sample in pick(case.samples(dtype, requires_grad=True), limit):
+                    tally.add(lambda: gradient_of(case, sample, mode, order), f"{case.label} d{order}", sample)
+    return tally
+
+
+def gradient_of(case: Case, sample: Sample, mode: str, order: int) -> str | None:
+    """None where the gradients agree; out of scope where PyTorch has none."""
+    theirs, names = case.wrapped(case.function(torch), torch), ToTorch()(sample.all)
+    try:
+        want, cotangents = derive(torch, lambda: call(theirs, names), names, sample, case, order, None)
+    except Exception as error:  # no gradient there: left to the values
+        raise OutOfScope("PyTorch has no gradient") from error
+    if all(w is None for w in want):
+        raise OutOfScope("PyTorch has no gradient")
+    try:
+        mine, ours = case.wrapped(case.function(sg), sg), ToSymgrad()(sample.all)
+    except STRUCTURAL as error:
+        return said(error)
+    try:
+        given = [[from_torch(c) for c in level] for level in cotangents]
+        got, _ = derive(sg, runner(mine, ours, mode), ours, sample, case, order, given)
+    except Exception as error:
+        return said(error)
+    loose = LOOSE.get(case.name, 1.0) * (10 if order == 2 else 1)
+    for i, (g, w) in enumerate(zip(got, want, strict=True)):
+        if w is None or g is None:
+            if (g is None) != (w is None) and not is_zero(g if w is None else w):
+                return f"operand {i}: {'None' if g is None else 'a gradient'} for {'None' if w is None else 'one'}"
+            continue
+        if text := difference(g, w, loose=loose):
+            return f"operand {i}: {text}"
+    return None
+
+
+def is_zero(x: Any) -> bool:
+    return bool((x == 0).all())
+
+
+def derive(lib: Any, run: Callable[[], Any], operands: Any, sample: Sample, case: Case, order: int,
+           cotangents: Any) -> tuple[list[Any], list[list[Any]]]:  # fmt: skip
+    """The gradients of order 1 or 2, and the cotangents used (made here when None)."""
+    wanted = [t for t in leaves(operands, lib.Tensor) if t.requires_grad]
+    roots = [t for t in leaves(results(processed(case, sample, lib, run())), lib.Tensor) if t.requires_grad]
+    used: list[list[Any]] = []
+    found: list[Any] = []
+    for level in range(order):
+        if not roots:
+            raise ValueError("nothing here requires grad")
+        if cotangents is None:
+            generator = torch.Generator().manual_seed(level)
+            seeds = [torch.randn(r.shape, dtype=r.dtype, generator=generator) for r in roots]
+        else:
+            seeds = cotangents[level]
+        if [tuple(s.shape) for s in seeds] != [tuple(r.shape) for r in roots]:
+            raise ValueError(f"{len(roots)} differentiable results for {len(seeds)}")
+        used.append(seeds)
+        found = list(lib.autograd.grad(roots, wanted, seeds, create_graph=level + 1 < order, allow_unused=True))
+        roots = [g for g in found if g is not None and g.requires_grad]
+    return found, used
+
+
+def results(value: Any) -> Any:
+    """A result as plain tuples, so that its tensors are found."""
+    return tuple(results(v) for v in value) if isinstance(value, tuple) else value
+
+
+# -- the other forms ------------------------------------------------------------------------------
+
+
+def forms(case: Case, limit: int | None = 2) -> Tally:
+    """Aliases, the method, the in-place twin and `out=`, on a few float32 (or int64) samples."""
+    tally = Tally()
+    if case.info is None or not case.dtypes:
+        return tally
+    dtype = next((d for d in (torch.float32, torch.int64) if d in case.dtypes), case.dtypes[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        samples = pick(case.samples(dtype), limit)
+        for what, theirs, mine in other_forms(case):
+            for sample in samples:
+                tally.add(lambda: form(case, sample, what, theirs, mine), f"{case.label} {what}", sample)
+    return tally
+
+
+def other_forms(case: Case) -> Iterator[tuple[str, Callable[..., Any], Callable[[], Any]]]:
+    """(name, PyTorch's function, how to find symgrad's)."""
+    from opinfo.cases import find
+
+    def method_of(lib: Any, name: str) -> Any:
+        if not hasattr(lib.Tensor, name):
+            raise Missing(f"Tensor.{name}")
+        return lambda x, *args, **kwargs: getattr(x, name)(*args, **kwargs)
+
+    for alias in case.aliases:
+        at: Any = torch
+        for part in alias.split("."):
+            at = getattr(at, part, None)
+        if callable(at):
+            yield f"alias {alias}", at, lambda alias=alias: find(alias)
+    for name in (case.name, *case.aliases):
+        if "." in name or name.startswith("_"):
+            continue
+        if case.info.method_variant is not None and callable(getattr(torch.Tensor, name, None)):
+            yield f"method {name}", method_of(torch, name), lambda name=name: method_of(sg, name)
+        if case.info.inplace_variant is not None and hasattr(torch.Tensor, f"{name}_"):
+            yield (f"in-place {name}_", method_of(torch, f"{name}_"), lambda name=name: method_of(sg, f"{name}_"))
+    if case.info.supports_out:
+        yield "out=", with_out(case.info.op), lambda: with_out(case.function(sg))
+
+
+def with_out(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Call it twice: the second result goes into copies of the first."""
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        first = function(*args, **kwargs)
+        out = tuple(f.clone().zero_() for f in first) if isinstance(first, (tuple, list)) else first.clone().zero_()
+        given = function(*args, **kwargs, out=out)
+        same = given is out or isinstance(first, (tuple, list)) and all(a is b for a, b in zip(given, out))
+        return out, same
+
+    return run
+
+
+def form(case: Case, sample: Sample, what: str, theirs: Any, mine: Any) -> str | None:
+    exact = case.name not in RANDOM | UNINITIALISED
+    names, loose = ToTorch()(sample.all), LOOSE.get(case.name, 1.0)
+    inplace = what.startswith("in-place")
+    if inplace and not isinstance(names[0], torch.Tensor):
+        return None
+    try:
+        ours, mine = ToSymgrad()(sample.all), mine()
+    except STRUCTURAL as error:
+        return said(error)
+    try:
+        want = processed(case, sample, torch, call(theirs, names))
+    except Exception as error:
+        return raises_too(error, lambda: call(mine, ours))
+    try:
+        got = processed(case, sample, sg, call(mine, ours))
+    except Exception as error:
+        return said(error)
+    if inplace and got is not ours[0]:
+        return "does not return the tensor itself"
+    return difference(got, want, numbers=exact, loose=loose)

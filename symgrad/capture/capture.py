@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from symgrad.capture.branches import Branches
 from symgrad.capture.cells import GradSlot, same_memory
-from symgrad.capture.values import SymbolicNode, Values
+from symgrad.capture.values import SymbolicNode
 from symgrad.errors import Loc, SideEffectError, TraceError, VersionError
 from symgrad.ir.graph import BACKWARD, Eqn, Literal, Value
 from symgrad.ir.primitive import Primitive
@@ -27,7 +28,7 @@ from symgrad.tensor.host import HostScalar
 from symgrad.tensor.views import detached, write_chain
 
 
-class Capture(Values):
+class Capture(Branches):
     """One trace in progress."""
 
     # -- in-place changes ---------------------------------------------------------------------

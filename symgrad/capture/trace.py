@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.capture.branches import Branch, Item
 from symgrad.capture.capture import Capture
 from symgrad.capture.cells import Cell, GradSlot
 from symgrad.capture.outputs import Output, describe_outputs
@@ -25,7 +26,7 @@ from symgrad.ir.dims import Dim
 from symgrad.ir.graph import Graph, Value
 from symgrad.ops.gradients import gradients
 from symgrad.tensor import state
-from symgrad.tensor.core import Tensor, fresh_node, wrap
+from symgrad.tensor.core import Tensor, concretization, fresh_node, wrap
 
 
 @dataclass
@@ -55,10 +56,23 @@ class Traced:
     joined: tuple[tuple[int, Tensor], ...] = ()
     leaf_hooks: tuple[tuple[Tensor, tuple[Any, ...]], ...] = ()
     lift: Any = None
+    branches: tuple[Branch, ...] = ()
+    first_branch: int = 0
+
+    @property
+    def outcomes(self) -> tuple[bool, ...]:
+        """The path: how each branch on a tensor's value turned out, in order."""
+        return tuple(b.outcome for b in self.branches)
 
 
-def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traced:
-    """Capture `function(*args, **kwargs)`; raises a TraceError where it cannot be one static graph."""
+def trace(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], evaluator: Any = None
+) -> Traced:
+    """Capture `function(*args, **kwargs)`; raises a TraceError where it cannot be one static graph.
+
+    `evaluator(capture)` gives what computes a condition's value during the trace; without one, a branch
+    on a tensor's value cannot be captured either. Conditions are the graph's last outputs.
+    """
     start = time.perf_counter()
     leaves, structure = flatten((args, kwargs))
     tensors: list[Tensor] = []
@@ -69,6 +83,7 @@ def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
             place.append(i)
     with state.eagerly():
         capture = Capture(tensors, place)
+    capture.evaluator = evaluator
     names = _leaf_names(function, args, kwargs)
     given = list(leaves)
     for i, tensor in zip(place, tensors):
@@ -175,6 +190,8 @@ def _finish(
             loc=changed[0].loc, hint="return the value and change the object outside")
     _name_cells(capture, reads)
     leaves, structure = flatten(result)
+    if any(type(leaf) is Item for leaf in leaves):
+        raise concretization("returning what .item() gave")
     values: list[Any]
     outputs, values = describe_outputs(capture, leaves)
     for slot in capture.grads.values():
@@ -188,6 +205,8 @@ def _finish(
             index = len(values)
             values.append(capture.value_of(slot.now))
         grads.append((slot, index))
+    first_branch = len(values)
+    values += [branch.value for branch in capture.branches]
     for one, other in capture.shared:
         if one.written or other.written:
             raise SideEffectError("two tensors share memory in part and one of them is written",
@@ -209,6 +228,7 @@ def _finish(
         [s for s in capture.grads.values() if s.read_first],
         tuple(i for i, o in enumerate(outputs) if o.group >= 0),
     )  # fmt: skip
+    traced.branches, traced.first_branch = tuple(capture.branches), first_branch
     traced.argument_of = dict(capture.arguments)
     traced.joined = tuple(
         (cell.argument, t) for t in capture.touched.values()

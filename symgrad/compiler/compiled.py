@@ -14,8 +14,10 @@ from symgrad.capture.capture import hooks_on
 from symgrad.capture.pytree import flatten
 from symgrad.capture.trace import trace
 from symgrad.compiler.backends import resolve_backend
+from symgrad.compiler.evaluate import evaluator_of
 from symgrad.compiler.explain import Explanation
 from symgrad.compiler.fastpath import MISS
+from symgrad.compiler.paths import NEW_PATH, follow
 from symgrad.compiler.program import Program
 from symgrad.compiler.variant import Variant
 from symgrad.config import config
@@ -51,6 +53,7 @@ class Compiled:
         self.variants: dict[Any, list[Variant]] = {}
         self.eager: dict[Any, str] = {}
         self.misses: list[str] = []
+        self.crowded: set[Any] = set()
         self.hot: Any = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -67,35 +70,68 @@ class Compiled:
             return self.function(*args, **kwargs)
         for variant in self.variants.get(key, ()):
             if variant.miss(leaves) is None:
+                if variant.traced.branches:
+                    return self._branching(key, leaves, args, kwargs)
                 result = variant.run(leaves)
                 general = kwargs or len(leaves) != len(args) or not state.is_grad_enabled()
                 self.hot = None if general else variant.hot(leaves)
                 return result
         return self._first(key, leaves, args, kwargs)
 
-    def _first(self, key: Any, leaves: list[Any], args: Any, kwargs: Any) -> Any:
-        """Trace for a signature (or state) not met before, then run."""
+    def _branching(self, key: Any, leaves: list[Any], args: Any, kwargs: Any) -> Any:
+        """Call a function that branches on tensors' values: on a path it has taken before, or a new one."""
         with step_lock:
-            self._note_retrace(key, leaves)
+            known = self.variants[key]
+            variant, result, led_away = follow(known, leaves)
+            if variant is None:
+                return self._first(key, leaves, args, kwargs, led_away)
+            if known[0] is not variant:  # the next call is likely to take it again
+                self.variants[key] = [variant, *(v for v in known if v is not variant)]
+            return result
+
+    def _first(self, key: Any, leaves: list[Any], args: Any, kwargs: Any, new_path: str = "") -> Any:
+        """Trace for a signature, state or path not met before, then run."""
+        with step_lock:
+            if new_path and not self.fullgraph and self._many_paths(key, leaves):
+                return self.function(*args, **kwargs)
+            self._note_retrace(key, leaves, new_path)
             try:
-                variant = Variant(self._program(args, kwargs))
+                program = self._program(args, kwargs)
+                for variant in self.variants.get(key, ()):  # a condition that rounding decides?
+                    if variant.traced.outcomes == program.traced.outcomes and new_path and variant.miss(leaves) is None:
+                        self.misses.pop()
+                        return variant.run(leaves, checked=False)
+                variant = Variant(program)
             except TraceError as error:
                 if self.fullgraph:
                     raise
                 self.eager[key] = str(error)
                 warnings.warn(
                     f"{self.__name__} cannot be captured and runs eagerly from now on: {error}",
-                    EagerFallbackWarning, stacklevel=3)
+                    EagerFallbackWarning, stacklevel=4 if new_path else 3)
                 return self.function(*args, **kwargs)
-            known = self.variants.setdefault(key, [])
-            known.insert(0, variant)
-            self._evict()
+            self._keep(key, variant)
             variant.epoch = state.epoch[0]
-            return variant.run(leaves)
+            return variant.run(leaves, checked=False)
 
-    def _note_retrace(self, key: Any, leaves: list[Any]) -> None:
+    def _many_paths(self, key: Any, leaves: list[Any]) -> bool:
+        """Whether a function has taken so many paths that it runs a new one eagerly (with one warning)."""
+        paths = [v for v in self.variants[key] if v.traced.branches and v.miss(leaves) is None]
+        if len(paths) < self.max_variants:
+            return False
+        if key not in self.crowded:
+            self.crowded.add(key)
+            warnings.warn(
+                f"{self.__name__} has taken {len(paths)} paths through its branches on tensors' values; further "
+                "ones run eagerly (sg.cond and sg.while_loop make one graph of all paths; max_variants allows more)",
+                EagerFallbackWarning, stacklevel=5)
+        return True
+
+    def _note_retrace(self, key: Any, leaves: list[Any], new_path: str) -> None:
         known = self.variants.get(key)
-        if known:
+        if new_path:
+            reason = new_path
+        elif known:
             reason = known[0].miss(leaves) or "unknown"
         elif self.variants:
             reason = f"new signature {describe(key)}"
@@ -104,19 +140,27 @@ class Compiled:
         self.misses.append(reason)
         if self.on_retrace == "error":
             raise RetraceError(f"{self.__name__} would be traced again: {reason}")
-        if self.on_retrace == "warn" and len(self.misses) >= self.max_variants // 2:
+        others = [m for m in self.misses if not m.startswith(NEW_PATH)]
+        if self.on_retrace == "warn" and not new_path and len(others) >= self.max_variants // 2:
             warnings.warn(f"{self.__name__} is traced for the {len(self.misses) + 1}th time: {reason}",
                           RetraceWarning, stacklevel=4)  # fmt: skip
 
-    def _evict(self) -> None:
-        while sum(map(len, self.variants.values())) > self.max_variants:
+    def _keep(self, key: Any, variant: Variant) -> None:
+        """Add a variant; what was used or traced longest ago goes. Paths of one signature count as one."""
+        known = [variant, *self.variants.get(key, ())]
+        paths = [v for v in known if v.traced.branches]
+        dropped = paths[self.max_variants :]
+        self.variants[key] = [v for v in known if v not in dropped]
+        while sum(map(_weight, self.variants.values())) > self.max_variants:
             key, known = next(iter(self.variants.items()))
-            known.pop()
-            if not known:
+            if known[1:]:
+                self.variants[key] = known[:-1]
+            else:
                 del self.variants[key]
 
     def _program(self, args: Any, kwargs: Any) -> Program:
-        return Program(trace(self.function, args, kwargs), resolve_backend(self.backend), self.exact)
+        traced = trace(self.function, args, kwargs, evaluator_of)
+        return Program(traced, resolve_backend(self.backend), self.exact)
 
     def program(self, *args: Any, **kwargs: Any) -> Program:
         """What would run for these arguments, without running it."""
@@ -135,6 +179,11 @@ class Compiled:
         if name == "function" or name.startswith("__"):
             raise AttributeError(name)
         return getattr(self.function, name)
+
+
+def _weight(known: list[Variant]) -> int:
+    paths = sum(bool(v.traced.branches) for v in known)
+    return len(known) - paths + bool(paths)
 
 
 def signature(leaves: list[Any], structure: Any) -> Any:
@@ -198,9 +247,10 @@ def compile(
 ) -> Any:
     """Compile a function of tensors, a whole training step, or an `nn.Module`.
 
-    The first call with a signature traces the function once; later calls run emitted code. What
-    cannot be traced runs eagerly after one warning, or raises under `fullgraph=True`. `exact=True`
-    keeps every bit of the eager result, on the numpy backend. Usable as `@compile` and `@compile(...)`.
+    The first call with a signature traces the function once; later calls run emitted code. A branch
+    on a tensor's value makes a path: another outcome is traced when it is met, up to `max_variants`
+    paths. What cannot be traced runs eagerly after one warning, or raises under `fullgraph=True`.
+    `exact=True` keeps every bit of the eager result, on the numpy backend. Usable as `@compile` and `@compile(...)`.
     """
     if function is None:
         return functools.partial(compile, backend=backend, fullgraph=fullgraph, exact=exact,
@@ -219,5 +269,5 @@ def compile(
 
 def trace_graph(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
     """The graph of `function` for example arguments, backward expanded, nothing optimised."""
-    traced = trace(function, args, kwargs)
+    traced = trace(function, args, kwargs, evaluator_of)
     return differentiate(traced.graph, lift=traced.lift)

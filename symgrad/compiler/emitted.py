@@ -56,4 +56,8 @@ def notes(program: "Program") -> list[str]:
             lines.append(f"{read.text} = {read.seen[1]!r}: checked, {read.loc}")
     for condition in traced.conditions:
         lines.append(f"holds while {condition}")
+    for number, branch in enumerate(traced.branches):
+        lines.append(f"holds where output {traced.first_branch + number} is {branch.outcome}: {branch.where}")
+    if traced.branches and traced.graph.effects:
+        lines.append("the last outputs are the new values of cells, to be copied once that is known")
     return lines

@@ -9,16 +9,19 @@ from symgrad.ir.graph import Value
 if TYPE_CHECKING:
     from symgrad.compiler.compiled import Compiled
     from symgrad.compiler.program import Program
+    from symgrad.compiler.variant import Variant
 
 
 class Explanation:
-    """Two tables as text (and as rows): kernels of each variant, and the misses of the guards."""
+    """Tables as text (and as rows): kernels of each variant, paths taken, misses of the guards."""
 
     def __init__(self, compiled: "Compiled"):
         self.name = compiled.__name__
         self.kernels = [
             row for known in compiled.variants.values() for v in known for row in kernel_rows(v.program)]
         self.variants = sum(map(len, compiled.variants.values()))
+        self.paths = [(str(number + 1), str(v.calls), conditions(v)) for known in compiled.variants.values()
+                      for number, v in enumerate(v for v in known if v.traced.branches)]  # fmt: skip
         self.misses = list(compiled.misses)
         self.eager = list(compiled.eager.values())
 
@@ -26,6 +29,8 @@ class Explanation:
         lines = [f"{self.name}: {self.variants} variant{'s' if self.variants != 1 else ''}"]
         if self.kernels:
             lines += ["", *table(("kernel", "ops", "reads", "writes", "not fused further because"), self.kernels)]
+        if self.paths:
+            lines += ["", *table(("path", "calls", "conditions on tensors' values"), self.paths)]
         if self.misses:
             lines += ["", "traced again because"] + [f"  {i + 1}. {reason}" for i, reason in enumerate(self.misses)]
         for reason in self.eager:
@@ -45,6 +50,22 @@ def kernel_rows(program: "Program") -> list[tuple[str, ...]]:
             ops = " ".join(eqn.prim.name for eqn in step.eqns)
             rows.append((step.name, shorten(ops, 40), size(step.reads), size(step.writes), step.reason))
     return rows
+
+
+def conditions(variant: "Variant") -> str:
+    """A path in words: each of the user's lines with its outcomes in order, repeated ones counted."""
+    runs: list[list[Any]] = []
+    for branch in variant.traced.branches:
+        if runs and runs[-1][:2] == [branch.where, branch.outcome]:
+            runs[-1][2] += 1
+        else:
+            runs.append([branch.where, branch.outcome, 1])
+    parts = []
+    for number, (where, outcome, count) in enumerate(runs):
+        again = number and runs[number - 1][0] == where
+        parts.append(f"{', ' if again else '; ' if number else ''}{'' if again else f'{where}: '}{outcome}"
+                     + (f" x{count}" if count > 1 else ""))  # fmt: skip
+    return "".join(parts)
 
 
 def size(values: tuple[Value, ...]) -> str:

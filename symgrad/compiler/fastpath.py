@@ -28,7 +28,7 @@ def generate(variant: "Variant", leaves: list[Any], lock: Any) -> Callable[[tupl
     traced = variant.traced
     if variant.program.split is not None or not all(isinstance(x, Tensor) for x in leaves):
         return None
-    if traced.joined or any(s.argument is not None for s, _ in traced.grads):
+    if traced.branches or traced.joined or any(s.argument is not None for s, _ in traced.grads):
         return None
     if any(isinstance(w, int) for w in variant.written) or traced.draws:
         return None

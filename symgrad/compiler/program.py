@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from symgrad.capture.trace import Traced
 from symgrad.compiler.backends import Executable, build
+from symgrad.compiler.paths import deferring
 from symgrad.compiler.recall import recalled, remembered
 from symgrad.compiler.results import Layout
 from symgrad.ir.graph import BACKWARD, FORWARD, Eqn, Graph, Value
@@ -112,7 +113,7 @@ class Program:
     def layout(self) -> Layout:
         """Which outputs of a whole step are pooled: gradients, and scalars the user gets."""
         graph, outputs = self.traced.graph, self.traced.outputs
-        if self.traced.differentiable:
+        if self.traced.differentiable or self.traced.branches:
             return Layout(graph.outputs, (), ())
         scalars = [o.index for o in outputs if o.kind == "value" and graph.outputs[o.index].type.size == 1]
         grads = [index for _, index in self.traced.grads if index >= 0]
@@ -122,9 +123,10 @@ class Program:
     def parts(self) -> dict[str, Graph]:
         """The graphs that are emitted, by entry name."""
         split = self.split
+        defer = deferring if self.traced.branches else (lambda graph: graph)
         if split is None:
-            return {"run": self.graph}
-        return {"forward": split.forward, "backward": split.backward}
+            return {"run": defer(self.graph)}
+        return {"forward": defer(split.forward), "backward": split.backward}
 
     @property
     def forward(self) -> Graph:

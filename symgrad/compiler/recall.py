@@ -28,7 +28,8 @@ def key_of(program: "Program") -> str | None:
     if "opaque(" in text:
         return None
     header = sorted(f"{r.text}={r.seen[1]!r}@{r.loc}" for r in traced.reads if r.seen[0] == "scalar")
-    return "\n".join([program.backend, str(program.exact), text, *header, *traced.conditions])
+    return "\n".join([program.backend, str(program.exact), text, *header, *traced.conditions,
+                      *map(str, traced.branches)])  # fmt: skip
 
 
 def recalled(program: "Program") -> Executable | None:
@@ -60,7 +61,7 @@ def remembered(program: "Program", executable: Executable) -> Executable:
     outputs = [
         [[int(e) for e in a.type.shape], a.type.dtype.name,
          None if a.type.strides is None else [int(s) for s in a.type.strides]]
-        for a in program.graph.outputs
+        for a in program.parts["run"].outputs
     ]  # fmt: skip
     name = executable.module.__file__.rpartition("/")[2]
     cache.remember(key, {"module": name, "params": params, "outputs": outputs})

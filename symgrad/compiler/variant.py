@@ -2,11 +2,12 @@
 
 Order of a call: resolve arrays and host numbers (nothing changed yet) → run the entry, which writes
 cells in place → commit: versions, `.grad`, generator offsets. A failure before the commit leaves all
-state as it was.
+state as it was. A program with branches writes no cell itself: see `compiler/paths.py`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -17,14 +18,17 @@ from symgrad.capture.outputs import Output
 from symgrad.capture.pytree import unflatten
 from symgrad.codegen.tasks import TASKS, THRESHOLD
 from symgrad.compiler.backends import Entry, array_module
+from symgrad.compiler.evaluate import Evaluator, on_host
 from symgrad.compiler.fastpath import generate
 from symgrad.compiler.guards import Guards
+from symgrad.compiler.paths import OtherPath, turned
 from symgrad.compiler.program import Program
 from symgrad.compiler.pullback import attach_backward
 from symgrad.compiler.results import Arena, Layout
 from symgrad.errors import BackendError, InplaceError
 from symgrad.ir.access import reordered
 from symgrad.ir.graph import Graph, Value
+from symgrad.ir.interpret import host_expressions
 from symgrad.runtime.threads import parallel_run, step_lock
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
@@ -65,6 +69,7 @@ class Variant:
         self.bound: dict[Value, Any] = {}
         self.freed = [self._freed_node(i) for i in range(len(traced.outputs))]
         self.run_tasks = run_tasks
+        self.deferred = [cell for cell, _ in traced.graph.effects] if traced.branches else []
 
     def renew(self) -> Arena:
         """A new generation of pooled outputs: somebody holds the old one."""
@@ -135,8 +140,8 @@ class Variant:
 
     # -- running ------------------------------------------------------------------------------
 
-    def run(self, leaves: list[Any]) -> Any:
-        """One call, the general way."""
+    def run(self, leaves: list[Any], *, checked: bool = True) -> Any:
+        """One call, the general way; OtherPath if it is not for this variant (unless `checked` is off)."""
         with step_lock:
             arrays, copied = self._sources(leaves)
             arena = self.generation[0]
@@ -161,12 +166,36 @@ class Variant:
                 elif param.kind == "ws":
                     given.append(self.workspace[number])
             invoke(self.entry, given)
+            if self.traced.branches:
+                outs = self._settle(outs, arrays, checked)
             for original, copy in copied:
                 np.copyto(original, copy)
             self._commit(leaves, arena, outs)
             self.bound = {} if copied else arrays
         self.calls += 1
         return self._results(leaves, outs, arrays, hosts)
+
+    def _settle(self, outs: list[Any], arrays: dict[Value, Any], checked: bool) -> list[Any]:
+        """Check that this was the path; then the cells get their new values, the last outputs."""
+        first = self.traced.first_branch
+        conditions = outs[first : first + len(self.traced.branches)]
+        other = turned(self.traced.outcomes, map(bool, conditions)) if checked else None
+        if other is not None:
+            raise OtherPath(other)
+        count = len(outs) - len(self.deferred)
+        for cell, new in zip(self.deferred, outs[count:]):
+            arrays[cell][...] = new
+        return outs[:count]
+
+    def interpreted(self, leaves: list[Any]) -> Iterator[bool]:
+        """How the branches turn out, one by one, without running the program."""
+        arrays, _ = self._sources(leaves)
+        names = self.host_values(leaves)
+        hosts = {h.expr: eval(h.expr or "", {"__builtins__": {}, "abs": abs}, names)
+                 for h in host_expressions(self.traced.graph)}  # fmt: skip
+        value_of = Evaluator(self.traced.graph.eqns, lambda v: on_host(arrays[v]), self.traced.lift, hosts)
+        for branch in self.traced.branches:
+            yield bool(value_of(branch.value))
 
     def _sources(self, leaves: list[Any]) -> tuple[dict[Value, Any], list[tuple[Any, Any]]]:
         """The array of each input and cell; what is not aligned is copied in (and back if written)."""

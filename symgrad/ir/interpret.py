@@ -5,10 +5,10 @@ This is the oracle every backend is compared with, and what `exact=True` must eq
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from symgrad.ir.graph import Atom, Graph, Literal, Value
+from symgrad.ir.graph import Atom, Eqn, Graph, Literal, Value
 
 
 def interpret(
@@ -18,8 +18,6 @@ def interpret(
     hosts: Mapping[str, Any] | None = None,
 ) -> tuple[list[Any], list[Any]]:
     """Outputs, and the new values of the cells named in `graph.effects`; arguments stay unchanged."""
-    import numpy as np
-
     env: dict[Value, Any] = dict(zip(graph.sources(), (*inputs, *cells)))
 
     def read(atom: Atom) -> Any:
@@ -28,12 +26,19 @@ def interpret(
         return literal_value(atom, hosts or {})
 
     for eqn in graph.eqns:
-        results = eqn.prim.evaluate(*(read(a) for a in eqn.inputs), **eqn.params)
-        results = results if eqn.prim.multiple else (results,)
-        for value, result in zip(eqn.outputs, results):
-            array = np.asarray(result)
-            env[value] = array if array.dtype == value.type.dtype.np else array.astype(value.type.dtype.np)
+        evaluate(eqn, read, env)
     return [read(a) for a in graph.outputs], [read(new) for _, new in graph.effects]
+
+
+def evaluate(eqn: Eqn, read: Callable[[Atom], Any], env: dict[Value, Any]) -> None:
+    """Put what one equation computes into `env`."""
+    import numpy as np
+
+    results = eqn.prim.evaluate(*(read(a) for a in eqn.inputs), **eqn.params)
+    results = results if eqn.prim.multiple else (results,)
+    for value, result in zip(eqn.outputs, results):
+        array = np.asarray(result)
+        env[value] = array if array.dtype == value.type.dtype.np else array.astype(value.type.dtype.np)
 
 
 def literal_value(literal: Literal, hosts: Mapping[str, Any]) -> Any:

@@ -73,6 +73,14 @@ class Recorder:
         """A formula asked a symbol's value."""
         raise concretization(what)
 
+    def decide(self, tensor: Tensor) -> bool:
+        """A formula branched on a symbol."""
+        raise concretization("a branch on a tensor's value")
+
+    def item(self, tensor: Tensor) -> Any:
+        """A formula asked a symbol's number."""
+        raise concretization(".item()")
+
     def read_grad(self, tensor: Tensor) -> Any:
         """`.grad` has no meaning inside a formula."""
         raise TraceError(".grad is read inside a gradient formula or hook while tracing")

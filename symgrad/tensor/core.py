@@ -239,7 +239,9 @@ class Tensor(Attached):
 
     def item(self) -> Any:
         """The single element as a Python number."""
-        data = self._data if not state.captures else self.array(".item()")
+        if state.captures and (active := state.capture()) is not None:
+            return active.item(self)
+        data = self._data
         if type(data) is Value:
             raise leaked(self)
         if data.size != 1:
@@ -267,19 +269,16 @@ class Tensor(Attached):
         return data.copy() if copy else data
 
     def __bool__(self) -> bool:
-        data = self.array("a branch on a tensor's value")
-        if data.size != 1:
-            if data.size == 0:
-                raise GradError("Boolean value of Tensor with no values is ambiguous")
-            raise GradError("Boolean value of Tensor with more than one value is ambiguous")
-        return bool(data.item())
+        if (size := self.numel()) != 1:
+            many = "more than one value" if size else "no values"
+            raise GradError(f"Boolean value of Tensor with {many} is ambiguous")
+        active = state.capture()
+        return bool(self.item()) if active is None else active.decide(self)
 
     def __float__(self) -> float:
-        self.array("float()")
         return float(self.item())
 
     def __int__(self) -> int:
-        self.array("int()")
         return int(self.item())
 
     def __index__(self) -> int:

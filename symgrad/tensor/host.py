@@ -80,7 +80,7 @@ class HostScalar:
 def _expr(x: Any) -> str | None:
     if type(x) is HostScalar:
         return x.expr
-    if isinstance(x, (bool, int, float)):
+    if issubclass(type(x), (bool, int, float)):  # not what only calls itself a number
         return getattr(x, "expr", None) or repr(x)
     return None
 

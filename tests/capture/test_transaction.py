@@ -51,10 +51,6 @@ def item(t: Trainer, x: Any) -> Any:
     return t.work(x).item()
 
 
-def branch(t: Trainer, x: Any) -> Any:
-    return 1 if t.work(x) > 0 else 2
-
-
 def array(t: Trainer, x: Any) -> Any:
     return t.work(x).detach().numpy()
 
@@ -140,7 +136,7 @@ def printed(t: Trainer, x: Any) -> Any:
 
 BAD = {
     shown: ConcretizationError, printed: SideEffectError,
-    fail: KeyError, item: ConcretizationError, branch: ConcretizationError, array: ConcretizationError,
+    fail: KeyError, item: ConcretizationError, array: ConcretizationError,
     text: ConcretizationError, attribute: SideEffectError, append: SideEffectError,
     append_symbol: SideEffectError, python_random: RandomStateError, numpy_random: RandomStateError,
     global_count: SideEffectError, change_group: SideEffectError, freeze: SideEffectError,

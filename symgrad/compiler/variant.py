@@ -191,7 +191,7 @@ class Variant:
         """How the branches turn out, one by one, without running the program."""
         arrays, _ = self._sources(leaves)
         names = self.host_values(leaves)
-        hosts = {h.expr: eval(h.expr or "", {"__builtins__": {}, "abs": abs}, names)
+        hosts = {h.expr or "": eval(h.expr or "", {"__builtins__": {}, "abs": abs}, names)
                  for h in host_expressions(self.traced.graph)}  # fmt: skip
         value_of = Evaluator(self.traced.graph.eqns, lambda v: on_host(arrays[v]), self.traced.lift, hosts)
         for branch in self.traced.branches:

@@ -155,6 +155,7 @@ def attach_backward(
     sources = set(variant.graph.sources())
     written = {cell for cell, _ in program.graph.effects}
     saved = [arrays[v] if v in sources and v not in written else next(computed) for v in split.saved]
+    saved += [arrays[v] for v in split.shapes]
     wanted = []
     for leaf in program.leaves:
         place = traced.argument_of.get(id(leaf))

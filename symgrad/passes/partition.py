@@ -10,22 +10,29 @@ Source: Jain et al., the recomputation cut of PyTorch's AOTAutograd; max-flow fr
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from symgrad.ir.analysis import definitions
+from symgrad.ir.dims import Dim
 from symgrad.ir.graph import Eqn, Graph, Value
 from symgrad.ir.primitive import Scalar, View
 
 
 @dataclass(frozen=True)
 class Split:
-    """Forward (outputs, then saved values that it computes), backward, and all that is saved."""
+    """Forward (outputs, then saved values that it computes), backward, and all that is saved.
+
+    `shapes` are arguments and cells that backward takes only because their extents are needed.
+    """
 
     forward: Graph
     backward: Graph
     saved: tuple[Value, ...]
     kept: int
+    shapes: tuple[Value, ...] = ()
 
 
 def partition(joint: Graph, cotangents: tuple[Value, ...], outputs: int) -> Split:
@@ -54,9 +61,37 @@ def partition(joint: Graph, cotangents: tuple[Value, ...], outputs: int) -> Spli
     forward = joint.replace(
         name=f"{joint.name}_forward", inputs=inputs, eqns=tuple(forward_eqns),
         outputs=(*joint.outputs[:outputs], *computed))  # fmt: skip
+    shapes = _carriers(backward_eqns, (*saved, *cotangents), inputs + joint.cells)
     backward = Graph(
-        f"{joint.name}_backward", (*saved, *cotangents), tuple(backward_eqns), tuple(grads), (), joint.hosts)
-    return Split(forward, backward, saved, len(computed))
+        f"{joint.name}_backward", (*saved, *shapes, *cotangents), tuple(backward_eqns), tuple(grads), (), joint.hosts)
+    return Split(forward, backward, saved, len(computed), shapes)
+
+
+def _carriers(eqns: list[Eqn], given: tuple[Value, ...], sources: tuple[Value, ...]) -> tuple[Value, ...]:
+    """The sources to read those named extents from that `eqns` compute with and nothing `given` has."""
+    used: set[str] = set()
+    for eqn in eqns:
+        shapes = [v.type.shape for v in (*eqn.inputs, *eqn.outputs)]
+        used.update(name for d in _dims((shapes, list(eqn.params.values()))) for name in _NAME.findall(d.expr))
+    used -= {d.expr for value in given for d in _dims(value.type.shape)}
+    found = []
+    for value in sources:
+        if used.intersection(here := {d.expr for d in _dims(value.type.shape)}):
+            found.append(value)
+            used -= here
+    return tuple(found)
+
+
+_NAME = re.compile(r"[A-Za-z_]\w*")
+
+
+def _dims(item: Any) -> Iterator[Dim]:
+    """The named extents among numbers in nested tuples and lists."""
+    if isinstance(item, Dim):
+        yield item
+    elif isinstance(item, (tuple, list)):
+        for part in item:
+            yield from _dims(part)
 
 
 def _between(graph: Graph, results: list[Any], given: set[Value]) -> list[Eqn]:

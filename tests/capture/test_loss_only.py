@@ -426,3 +426,17 @@ def test_random_numbers_inside_a_loss_are_drawn_once(backend: str) -> None:
         return run, [w]
 
     same_outside(build, backend)
+
+
+def test_an_extent_that_only_the_backward_needs(backend: str) -> None:
+    """The gradient of a sum reads nothing but a shape, which no saved value has."""
+    w, x = sg.ones(5).requires_grad_(), sg.ones(3, 5).requires_grad_()
+    sums = sg.compile(lambda x: x.sum(1), backend=backend, fullgraph=True)
+    sums(x).backward(sg.tensor([1.0, 2.0, 3.0]))
+    assert x.grad.tolist() == [[1.0] * 5, [2.0] * 5, [3.0] * 5]
+    added = sg.compile(lambda w, c: (w + c).sum(1), backend=backend, fullgraph=True)
+    c = sg.ones(3, 5)
+    out = added(w, c)
+    c.mul_(2)  # only its shape is read
+    out.backward(sg.tensor([1.0, 2.0, 3.0]))
+    assert w.grad.tolist() == [6.0] * 5

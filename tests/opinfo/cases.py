@@ -7,6 +7,7 @@ names too, else the method.
 
 from __future__ import annotations
 
+import gc
 import random
 import types
 from collections.abc import Callable, Iterator
@@ -163,6 +164,8 @@ def find(name: str) -> Callable[..., Any]:
 
 def load() -> dict[str, list[Case]]:
     """Every named operation's cases; a name without any is an error of ours."""
+    gc.collect()
+    gc.freeze()  # a trace asks the collector for closures: PyTorch's objects are no part of that
     table: dict[str, list[Case]] = {name: [] for name in NAMES}
     for info in op_db:
         if info.name in table:

@@ -89,6 +89,14 @@ class VersionError(GradError):
     """A tensor needed for backward was modified in place after it was saved."""
 
 
+class NaNGradientError(GradError):
+    """Anomaly mode found a NaN among the gradients a node returned."""
+
+
+class UnwrittenError(GradError, NotImplementedError):
+    """A method the user must write (`Function.forward`, `Module.forward`) is not there."""
+
+
 class InplaceError(SymgradError, RuntimeError):
     """An in-place change that autograd or the memory layout does not allow."""
 

@@ -20,10 +20,10 @@ from symgrad.ops.elementwise import stop_gradient
 from symgrad.ops.function import KeepHistory, custom
 from symgrad.ops.functional import contiguous_p
 from symgrad.ops.gradients import gradients as gradients_p
-from symgrad.ops.pullback import run_hooks
 from symgrad.ops.shape import permute as permute_p
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, concretization, wrap
+from symgrad.tensor.hooks import run_hooks
 from symgrad.tensor.host import HostScalar
 from symgrad.tensor.views import detached, write_chain
 
@@ -122,7 +122,7 @@ class Capture(Branches):
         self, roots: list[Tensor], grads: list[Tensor], *, retain_graph: bool, create_graph: bool, inputs: Any
     ) -> None:
         """`loss.backward()`: one `gradients` equation, then accumulation into `.grad` as eager does."""
-        from symgrad.ops.autograd import accumulate
+        from symgrad.ops.engine import accumulate
 
         found = self.gradients(roots, grads, inputs, retain_graph=retain_graph, create_graph=create_graph)
         self.updating = True
@@ -180,7 +180,8 @@ class Capture(Branches):
             for tensor in found:
                 if tensor._node is None:
                     self.leaf_hooks[id(tensor)] = (tensor, hooks_on(tensor))
-                    found[tensor] = run_hooks(tensor._hooks, found[tensor])
+                    if tensor._hooks is not None:
+                        found[tensor] = run_hooks(tensor._hooks.tensor, found[tensor])
         return found
 
     def reach(self, roots: list[Value]) -> tuple[set[Value], set[Eqn]]:
@@ -320,7 +321,7 @@ def signed(number: int) -> int:
 
 def hooks_on(tensor: Tensor) -> tuple[Any, ...]:
     """The hooks registered on a leaf."""
-    return tuple(tensor._hooks.values()) if tensor._hooks else ()
+    return tensor._hooks.all() if tensor._hooks is not None else ()
 
 
 def used_by(path: set[Eqn], targets: list[Value]) -> set[Value]:

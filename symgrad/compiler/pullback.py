@@ -15,7 +15,7 @@ from symgrad.errors import GradError, VersionError
 from symgrad.ir.graph import Graph, Value
 from symgrad.ir.primitive import Alias, Primitive
 from symgrad.ops.elementwise import stop_gradient
-from symgrad.ops.pullback import backward as tape_backward
+from symgrad.ops.engine import backward as tape_backward
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
 from symgrad.tensor.dispatch import bind, record_multiple

@@ -14,9 +14,9 @@ from symgrad.nn.bulk import Bulk
 from symgrad.nn.describe import module_repr
 from symgrad.nn.parameter import Buffer, Parameter
 from symgrad.nn.state_dict import load_state_dict, state_dict
-from symgrad.ops.autograd import RemovableHandle
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
+from symgrad.tensor.hooks import RemovableHandle
 
 _KINDS = (
     ("_parameters", "parameter", "torch.nn.Parameter"), ("_modules", "child module", "torch.nn.Module"),

@@ -9,9 +9,10 @@ from symgrad.ops import (
     gradients,
     indexing,
     methods,
+    node_names,
     random,
 )
 from symgrad.ops.registry import PRIMITIVES
 
 __all__ = ["PRIMITIVES", "autograd", "composites", "creation", "function", "functional", "gradients",
-           "indexing", "methods", "random"]  # fmt: skip
+           "indexing", "methods", "node_names", "random"]  # fmt: skip

@@ -10,8 +10,11 @@ import numpy as np
 
 from symgrad.errors import DTypeError, ShapeError
 from symgrad.ops import functional as F
+from symgrad.ops.node_names import Named
+from symgrad.ops.shape import slice_write
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, fresh_node, wrap
+from symgrad.tensor.dispatch import bind
 from symgrad.tensor.views import assign, check_writable, mark_modified
 
 
@@ -96,8 +99,14 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
         src = F.expand(src, tuple(self.shape))
     if self._rg and state.is_grad_enabled():
         # The result still depends, with gradient zero, on what was overwritten.
-        src = F.slice_write(original(self), src, (slice(None),) * self.ndim)
+        params = Named("CopyBackwards", index=(slice(None),) * self.ndim)
+        src = bind(slice_write, (original(self), src), params)
+    elif src._rg and src._node is None and self._view is None and state.is_grad_enabled():
+        src = bind(F.copy_p, (src,), _COPIED)
     return assign(self, src)
+
+
+_COPIED = Named("CopyBackwards")
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:

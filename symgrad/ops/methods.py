@@ -39,7 +39,7 @@ def attach() -> None:
     Tensor.expand_as = lambda self, other: functional.expand(self, tuple(other.shape))  # type: ignore[attr-defined]
     Tensor.view_as = lambda self, other: functional.view(self, tuple(other.shape))  # type: ignore[attr-defined]
     Tensor.backward = autograd.tensor_backward  # type: ignore[attr-defined]
-    for name in ("register_hook", "retain_grad", "detach", "detach_"):
+    for name in ("register_hook", "register_post_accumulate_grad_hook", "retain_grad", "detach", "detach_"):
         setattr(Tensor, name, getattr(autograd, name))
     for short, dtype in {**dtypes.ALIASES, "bool": dtypes.bool_}.items():
         setattr(Tensor, short, _converter(dtype))

@@ -18,8 +18,8 @@ from symgrad.errors import ConcretizationError, GradError, LeakedSymbolError
 from symgrad.ir.graph import Value
 from symgrad.ir.types import TensorType, contiguous_strides
 from symgrad.tensor import state
-from symgrad.tensor.attached import Attached
 from symgrad.tensor.device import Device
+from symgrad.tensor.differentiable import Differentiable
 
 
 class Size(tuple[int, ...]):
@@ -47,7 +47,7 @@ class ViewOf:
         self.version = version
 
 
-class Tensor(Attached):
+class Tensor(Differentiable):
     """An n-dimensional array that autograd can follow.
 
     `_data` array or Value; `_rg` requires_grad; `_node` the tape node that made it (None: a leaf);
@@ -144,65 +144,6 @@ class Tensor(Attached):
             found = data.type if type(data) is Value else array_type(data)
             self._type = found = _interned.setdefault(_type_key(found), found)
         return found
-
-    # -- autograd state -----------------------------------------------------------------------
-
-    @property
-    def requires_grad(self) -> bool:
-        return self._rg
-
-    @requires_grad.setter
-    def requires_grad(self, value: bool) -> None:
-        self.requires_grad_(value)
-
-    def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
-        """Start or stop recording operations on this leaf."""
-        value = bool(requires_grad)
-        if value == self._rg:
-            return self
-        if not value and self._node is not None:
-            raise GradError(
-                "you can only change requires_grad flags of leaf variables.",
-                hint="use .detach() to get a tensor outside the graph",
-            )
-        if value and self.dtype.category < dtypes.FLOATING:
-            raise GradError("only Tensors of floating point and complex dtype can require gradients")
-        if (active := state.capture()) is not None:
-            active.note_requires_grad(self)
-        self._rg = value
-        state.bump_epoch()
-        return self
-
-    @property
-    def is_leaf(self) -> bool:
-        return not self._rg or self._node is None
-
-    @property
-    def grad_fn(self) -> Any:
-        return fresh_node(self) if self._rg else None
-
-    @property
-    def grad(self) -> "Tensor | None":
-        if (active := state.capture()) is not None:
-            return active.read_grad(self)
-        grad = self._grad
-        if grad is not None and not isinstance(grad, Tensor):
-            grad = self._grad = grad.materialize()
-        return grad
-
-    @grad.setter
-    def grad(self, value: "Tensor | None") -> None:
-        if value is not None:
-            if not isinstance(value, Tensor):
-                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value)}")
-            if value.shape != self.shape:
-                raise GradError(
-                    f"assigned grad has data of a different size: {tuple(value.shape)} "
-                    f"for a tensor of {tuple(self.shape)}")
-        if (active := state.capture()) is not None:
-            active.write_grad(self, value)
-        else:
-            self._grad = value
 
     @property
     def data(self) -> "Tensor":

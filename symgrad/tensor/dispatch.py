@@ -90,6 +90,7 @@ def record_multiple(prim: Primitive, inputs: Any, params: Any, outs: tuple[Tenso
         return
     edges = tuple([edge_of(x) if need else None for x, need in zip(inputs, needs)])
     node = Node(prim, params, edges, plan, plan.save(inputs, outs), outs[0]._data)
+    node.count = len(outs)
     for index, out in enumerate(outs):
         if out.dtype.is_inexact:
             out._rg = True

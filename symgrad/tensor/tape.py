@@ -14,97 +14,10 @@ from symgrad.errors import GradError, VersionError
 from symgrad.ir.primitive import Primitive
 from symgrad.ir.types import TensorType
 from symgrad.tensor.core import Tensor, array_type, fresh_node, wrap
-from symgrad.tensor.state import tick
+from symgrad.tensor.node import Node, Port
 
 FREED: Any = ("freed",)
 SPOILT: Any = ("changed in place",)
-
-
-class Node:
-    """One recorded operation; PyTorch's `grad_fn`."""
-
-    __slots__ = ("prim", "params", "edges", "plan", "saved", "shape", "dtype", "seq", "hooks", "__weakref__")
-
-    def __init__(self, prim: Any, params: Any, edges: Any, plan: Any, saved: Any, out: Any):
-        self.prim = prim
-        self.params = params
-        self.edges = edges
-        self.plan = plan
-        self.saved = saved
-        self.shape = out.shape
-        self.dtype = out.dtype
-        self.seq = tick()
-        self.hooks: Any = None
-
-    def name(self) -> str:
-        """PyTorch's spelling, e.g. MulBackward0; a custom Function's is its class name + Backward."""
-        if "call" in self.params:
-            return f"{self.params['call']}Backward"
-        words = str(self.prim.name).split("_")
-        return "".join(w[:1].upper() + w[1:] for w in words) + "Backward0"
-
-    @property
-    def next_functions(self) -> tuple[tuple[Any, int], ...]:
-        """The nodes of the inputs: an AccumulateGrad for a leaf, None where no gradient flows."""
-        found: list[tuple[Any, int]] = []
-        for edge in self.edges:
-            if isinstance(edge, Port):
-                found.append((edge.edges[0], edge.index))
-            else:
-                found.append((AccumulateGrad(edge) if isinstance(edge, Tensor) else edge, 0))
-        return tuple(found)
-
-    def saved_tensors(self) -> dict[str, Tensor]:
-        """What is kept for backward, by the name the gradient rules use."""
-        if self.saved is FREED or self.plan is None:
-            return {}
-        return {name: value for name, value in unpack(self).items() if isinstance(value, Tensor)}
-
-    def __repr__(self) -> str:
-        return f"<{self.name()} object>"
-
-
-class Port(Node):
-    """One output of a node that has several."""
-
-    __slots__ = ("index",)
-
-    def __init__(self, node: Node, index: int, out: Any):
-        super().__init__(node.prim, {}, (node,), None, (), out)
-        self.index = index
-
-    def name(self) -> str:
-        """The node's own name: a port is no step of its own to a user."""
-        return str(self.edges[0].name())
-
-    @property
-    def next_functions(self) -> tuple[tuple[Any, int], ...]:
-        """The node's inputs."""
-        return self.edges[0].next_functions
-
-
-class AccumulateGrad:
-    """The end of a path: adds into a leaf's `.grad`."""
-
-    __slots__ = ("variable",)
-
-    def __init__(self, variable: Tensor):
-        self.variable = variable
-
-    next_functions = ()
-
-    def name(self) -> str:
-        """PyTorch's spelling."""
-        return "AccumulateGrad"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, AccumulateGrad) and other.variable is self.variable
-
-    def __hash__(self) -> int:
-        return hash(id(self.variable))
-
-    def __repr__(self) -> str:
-        return "<AccumulateGrad object>"
 
 
 class Plan:

@@ -134,8 +134,10 @@ def rebase(target: Tensor, value: Tensor) -> None:
     if not state.is_grad_enabled():
         return
     view = target._view
+    before_node = target._node
     if view is None:
         target._rg, target._node = value._rg, value._node
+        _keep_retained(target, before_node)
         _follow(target)
         return
     base = view.base
@@ -147,6 +149,15 @@ def rebase(target: Tensor, value: Tensor) -> None:
     view.version = -1
     fresh_node(target)
     target._rg = base._rg
+    _keep_retained(target, before_node)
+
+
+def _keep_retained(target: Tensor, before: Any) -> None:
+    """`retain_grad()` follows the tensor to its new history; other hooks stay with the old one."""
+    hooks = None if before is None else before.hooks
+    if hooks is not None and hooks.retained is not None and hooks.retained() is target:
+        if target._node is not None and target._node is not before:
+            target._node.hook_table().retained, hooks.retained = hooks.retained, None
 
 
 def write_chain(base: Tensor, value: Tensor, steps: Any) -> Tensor:

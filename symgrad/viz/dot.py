@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from symgrad.ir.graph import Graph
 from symgrad.ops.function import custom
 from symgrad.tensor.core import Tensor, wrap
-from symgrad.tensor.tape import FREED, AccumulateGrad, Node, Port
+from symgrad.tensor.node import AccumulateGrad, Node
+from symgrad.tensor.tape import FREED
 from symgrad.viz.program import draw_graph
 from symgrad.viz.render import drawing
 
@@ -122,7 +123,6 @@ class _Picture:
         self.tensor(tensor, color)
         function = tensor.grad_fn
         if function is not None:
-            function = function.edges[0] if isinstance(function, Port) else function
             self.history(function)
             self.edge(function, tensor)
         if tensor._view is not None:
@@ -165,7 +165,7 @@ class _Picture:
 
     def title(self, function: Any) -> str:
         """The function's name and, where asked for, a table of its attributes."""
-        name: str = function.name()
+        name = type(function).__name__
         attributes = _attributes(function) if self.show_attrs else {}
         if not attributes:
             return name

@@ -1,0 +1,242 @@
+"""The walk over the eager tape: from the youngest node back, so every consumer is done before its producer.
+
+`backward` gives the cotangents of the leaves, or of chosen tensors, and writes nothing; `accumulate` adds
+them into `.grad`. When `inputs` are given only what lies between them and the roots runs, and is freed.
+"""
+
+from __future__ import annotations
+
+import heapq
+import sys
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from symgrad import dtypes
+from symgrad.errors import GradError
+from symgrad.ops.pullback import fit, pull_rules
+from symgrad.tensor import anomaly, state
+from symgrad.tensor.core import Tensor, fresh_node
+from symgrad.tensor.hooks import Hooks, run_hooks, run_node_hooks
+from symgrad.tensor.node import Node, Port
+from symgrad.tensor.tape import FREED, edge_of, unpack
+
+_accumulating = threading.Lock()
+
+
+def backward(
+    roots: list[Tensor],
+    grads: list[Tensor],
+    *,
+    retain_graph: bool,
+    create_graph: bool,
+    inputs: Iterable[Tensor] | None = None,
+) -> dict[Tensor, Tensor]:
+    """Cotangents of the leaves (or of `inputs`) under `roots`; nothing is written to `.grad`."""
+    arrived: dict[Any, Tensor] = {}
+    parts: dict[Node, dict[int, Tensor]] = {}
+    queue: list[tuple[int, Node]] = []
+    found: dict[Tensor, Tensor] = {}
+    edges = [edge_of(root) for root in roots]
+    wanted = None if inputs is None else Wanted(inputs, edges)
+
+    def send(edge: Any, g: Tensor) -> None:
+        if isinstance(edge, Tensor):
+            if wanted is None or edge in wanted.reached:
+                g = fit(g, edge._data.shape, dtypes.from_numpy(edge._data.dtype))
+                found[edge] = found[edge] + g if edge in found else g
+            return
+        if wanted is not None and edge not in wanted.reached:
+            return
+        g = fit(g, edge.shape, dtypes.from_numpy(edge.dtype))
+        before = arrived.get(edge)
+        if before is None:
+            arrived[edge] = g
+            heapq.heappush(queue, (-edge.seq, edge))
+        else:
+            arrived[edge] = before + g
+
+    with state.set_grad_enabled(create_graph):
+        for edge, given in zip(edges, grads):
+            send(edge, given)
+        while queue:
+            _, node = heapq.heappop(queue)
+            g: Any
+            if node in parts:
+                g = parts.pop(node)
+            else:
+                g = arrived.pop(node)
+                if node.hooks is not None:
+                    g = complete(node.hooks, g)
+                if wanted is not None:
+                    for tensor in wanted.at.get(node, ()):
+                        found[tensor] = g
+                    if node not in wanted.through:
+                        continue
+                if isinstance(node, Port):
+                    parent = node.edges[0]
+                    if parent not in parts:
+                        parts[parent] = {}
+                        heapq.heappush(queue, (-parent.seq, parent))
+                    before = parts[parent].get(node.index)
+                    parts[parent][node.index] = g if before is None else before + g
+                    continue
+            results = pull(node, g) if node.hooks is None and not anomaly.enabled else pull_watched(node, g)
+            for position, part in results:
+                edge = node.edges[position]
+                if edge is not None and part is not None:
+                    send(edge, part)
+            if not retain_graph and node.saved:
+                node.saved = FREED
+    for leaf in found:
+        if leaf._node is None and leaf._hooks is not None:
+            found[leaf] = complete(leaf._hooks, found[leaf])
+    return found
+
+
+class Wanted:
+    """What a walk for chosen `inputs` visits: `reached` leads to them, `through` goes on behind itself."""
+
+    def __init__(self, inputs: Iterable[Tensor], roots: list[Any]):
+        self.at: dict[Any, list[Tensor]] = {}
+        self.reached: set[Any] = set()
+        self.through: set[Any] = set()
+        for tensor in dict.fromkeys(inputs):
+            node = fresh_node(tensor)
+            self.reached.add(tensor if node is None else node)
+            if node is not None:
+                self.at.setdefault(node, []).append(tensor)
+        seen: set[Node] = set()
+        stack = [edge for edge in roots if isinstance(edge, Node)]
+        while stack:
+            node = stack.pop()
+            if node not in seen:
+                seen.add(node)
+                stack += [edge for edge in node.edges if isinstance(edge, Node)]
+        for node in sorted(seen, key=lambda n: n.seq):
+            if any([edge in self.reached for edge in node.edges if edge is not None]):
+                self.reached.add(node)
+                self.through.add(node)
+
+
+def complete(hooks: Hooks, g: Tensor) -> Tensor:
+    """A completed cotangent, after the hooks of its tensor."""
+    if hooks.tensor:
+        g = run_hooks(hooks.tensor, g)
+    tensor = hooks.retained() if hooks.retained is not None else None
+    if tensor is not None:
+        tensor._grad = g.clone() if tensor._grad is None else tensor._grad + g
+    return g
+
+
+def pull(node: Node, g: Any) -> Iterable[tuple[int, Any]]:
+    """Run a node's rules: (operand position, cotangent) pairs."""
+    return pull_rules(node.plan.rules, g, unpack(node), node.params)
+
+
+def pull_watched(node: Node, g: Any) -> Iterable[tuple[int, Any]]:
+    """`pull` with the node's own hooks around it, under the eyes of anomaly mode if that is on."""
+    hooks = node.hooks
+    if hooks is not None and hooks.pre:
+        g = _outputs(node, run_node_hooks(hooks.pre, _tuple(node, g)))
+    with anomaly.watching(node):
+        results = [(p, part) for p, part in pull(node, g) if part is not None and node.edges[p] is not None]
+        anomaly.check(node, results)
+    if hooks is None or not hooks.post:
+        return results
+    places = node.positions()
+    fitted: dict[int, Tensor | None] = {}
+    for position, part in results:
+        edge = node.edges[position]
+        like = edge._data if isinstance(edge, Tensor) else edge
+        fitted[position] = fit(part, like.shape, dtypes.from_numpy(like.dtype))
+    given = tuple([fitted.get(p) for p in places])
+    return zip(places, run_node_hooks(hooks.post, given, _tuple(node, g)))
+
+
+def _tuple(node: Node, g: Any) -> tuple[Tensor | None, ...]:
+    """The cotangents of a node's outputs, None where none arrived."""
+    if not isinstance(g, dict):
+        return (g,)
+    return tuple([g.get(i) for i in range(node.outputs)])
+
+
+def _outputs(node: Node, values: tuple[Any, ...]) -> Any:
+    if not node.prim.multiple:
+        return values[0]
+    return {i: g for i, g in enumerate(values) if g is not None}
+
+
+def accumulate(found: dict[Tensor, Tensor], create_graph: bool) -> None:
+    """Add cotangents (emptying `found`) into `.grad`: in place into one that exists, else as a new tensor."""
+    traced = state.capture() is not None
+    with state.set_grad_enabled(create_graph):
+        for leaf in list(found):
+            g = found.pop(leaf)
+            hooks = leaf._hooks if leaf._node is None else None
+            if hooks is not None and hooks.pre:
+                (g,) = run_node_hooks(hooks.pre, (g,))
+            if traced:
+                _add(leaf, g, create_graph, False)
+            else:  # another leaf's gradient, or the user's own tensor?
+                with _accumulating:
+                    _add(leaf, g, create_graph, sys.getrefcount(g) > 3)
+            if hooks is not None:
+                for hook in list(hooks.accumulated.values()):
+                    hook(leaf)
+                if hooks.post:
+                    run_node_hooks(hooks.post, (), (g,))
+
+
+def _add(leaf: Tensor, g: Tensor, create_graph: bool, shared: bool) -> None:
+    old = leaf.grad
+    if old is None:
+        shared = shared or g._base is not None or (not create_graph and g._rg) or not g.is_contiguous()
+        leaf.grad = own(g) if shared else g
+    elif create_graph:
+        leaf.grad = old + g
+    else:
+        old.add_(g)
+
+
+def own(g: Tensor) -> Tensor:
+    """A cotangent as a contiguous tensor with memory of its own."""
+    g = g.contiguous() if not g.is_contiguous() else g.clone()
+    return g if g._rg else g.detach()
+
+
+def seed(root: Tensor, gradient: Tensor | None, place: int = 0) -> Tensor:
+    """The cotangent a backward pass starts from, at the root number `place`."""
+    if not root._rg:
+        raise GradError(f"element {place} of tensors does not require grad and does not have a grad_fn",
+                        hint="set requires_grad=True on what the gradient is wanted for")  # fmt: skip
+    if gradient is None:
+        if root.numel() != 1:
+            raise GradError("grad can be implicitly created only for scalar outputs",
+                            hint="pass gradient=, or reduce with .sum() or .mean() first")  # fmt: skip
+        if not root.dtype.is_floating_point:
+            raise GradError(f"grad can be implicitly created only for real scalar outputs but got {root.dtype}",
+                            hint="pass gradient=, or take .real or .abs() first")  # fmt: skip
+        from symgrad.ops.creation import ones_like
+
+        return ones_like(root)
+    if not isinstance(gradient, Tensor):
+        raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
+    if tuple(gradient.shape) != tuple(root.shape):
+        raise GradError(f"Mismatch in shape: grad_output[{place}] has a shape of {gradient.shape} and "
+                        f"output[{place}] has a shape of {root.shape}.")  # fmt: skip
+    if gradient.dtype.is_complex != root.dtype.is_complex:
+        raise GradError("For complex Tensors, both grad_output and output are required to have the same dtype. "
+                        f"Mismatch in dtype: grad_output[{place}] has a dtype of {gradient.dtype} and "
+                        f"output[{place}] has a dtype of {root.dtype}.")  # fmt: skip
+    return gradient
+
+
+def run_node(node: Node, *grads: Tensor) -> Any:
+    """`grad_fn(*grads)`: the cotangents of a node's inputs from those of its outputs."""
+    found = dict(pull_watched(node, _outputs(node, grads)))
+    given = tuple([found.get(p) for p in node.positions()])
+    return given[0] if len(given) == 1 else given
+
+
+setattr(Node, "__call__", run_node)

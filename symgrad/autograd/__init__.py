@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from symgrad.autograd import function, graph
 from symgrad.ops.autograd import backward, grad
 from symgrad.ops.function import Function
 from symgrad.tensor.core import Tensor, wrap

@@ -16,8 +16,8 @@ from symgrad.errors import Loc, SideEffectError, TraceError, VersionError
 from symgrad.ir.graph import BACKWARD, Eqn, Literal, Value
 from symgrad.ir.primitive import Primitive
 from symgrad.ir.types import TensorType
+from symgrad.ops.custom import KeepHistory, custom
 from symgrad.ops.elementwise import stop_gradient
-from symgrad.ops.function import KeepHistory, custom
 from symgrad.ops.functional import contiguous_p
 from symgrad.ops.gradients import gradients as gradients_p
 from symgrad.ops.shape import permute as permute_p
@@ -60,7 +60,7 @@ class Capture(Branches):
             if recorded:
                 target._rg, target._node = value._rg, value._node
             elif target._rg:
-                (new,) = self.emit(custom, (new, target._data), dict(outs=1, call=KeepHistory(), ins=1))
+                (new,) = self.emit(custom, (new, target._data), dict(count=1, call=KeepHistory(), ins=1))
             target._data = new
             target._version += 1
             target._modified = state.tick()
@@ -196,8 +196,8 @@ class Capture(Branches):
                 path.update([eqn] if used else [])
                 continue
             if eqn.prim is custom:
-                outs = eqn.params["outs"]
-                positions = set(range(outs, outs + eqn.params["ins"]))
+                count = eqn.params["count"]
+                positions = set(range(count, count + eqn.params["ins"]))
             elif eqn.prim.variadic:
                 positions = set(range(len(eqn.inputs)))
             else:

@@ -14,6 +14,7 @@ from symgrad.errors import user_frame, user_location
 from symgrad.ir.builder import Builder
 from symgrad.ir.graph import FORWARD, UPDATE, Atom, Eqn, Literal, Value
 from symgrad.ir.primitive import Primitive
+from symgrad.ops.custom import custom
 from symgrad.ops.elementwise import stop_gradient
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, array_type, leaked, wrap
@@ -216,7 +217,7 @@ class Values:
                 for out in tensors:
                     if out.dtype.is_inexact:
                         out._rg, out._node = True, SymbolicNode(prim)
-                self._note_saves(prim, plan, inputs, outs, tensors)
+                self._note_saves(prim, plan, inputs, outs, tensors, params)
         return tensors if prim.multiple else tensors[0]
 
     def emit(self, prim: Primitive, atoms: tuple[Atom, ...], params: dict[str, Any], phase: str = "") -> Any:
@@ -240,12 +241,17 @@ class Values:
             self.stopped[value] = stopped
         return stopped
 
-    def _note_saves(self, prim: Primitive, plan: Any, inputs: Any, outs: Any, tensors: Any) -> None:
+    def _note_saves(self, prim: Primitive, plan: Any, inputs: Any, outs: Any, tensors: Any, params: Any) -> None:
         """Remember what eager would save, so that a later change in place is the same error."""
         saved = []
-        if plan.saves:
+        names = plan.saves
+        if prim is custom:  # what its user says
+            names = getattr(params["call"], "saves", ())
+            saved += [x.owner for x in inputs[params["count"] + params["ins"] :] if isinstance(x, Tensor)]
+            saved += [tensors[place] for kind, place in names if kind == "out"]
+        if names:
             self.holding.add(outs[0])
-        for name in plan.saves:
+        for name in plan.saves if prim is not custom else ():
             if name in ("out", "outs"):
                 saved.extend(tensors)
             elif name in prim.names and not prim.variadic:

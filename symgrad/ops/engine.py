@@ -131,7 +131,8 @@ def complete(hooks: Hooks, g: Tensor) -> Tensor:
 
 def pull(node: Node, g: Any) -> Iterable[tuple[int, Any]]:
     """Run a node's rules: (operand position, cotangent) pairs."""
-    return pull_rules(node.plan.rules, g, unpack(node), node.params)
+    values = unpack(node)
+    return pull_rules(node.plan.rules, g, values, node.params)
 
 
 def pull_watched(node: Node, g: Any) -> Iterable[tuple[int, Any]]:

@@ -107,6 +107,7 @@ def _pull(eqn: Eqn, live: dict[int, Tensor], depends: set[Any]) -> Any:
     values: dict[str, Any] = {}
     if prim.variadic:
         values[prim.names[0]] = tuple(as_operand(a) for a in eqn.inputs)
+        values["outs"] = tuple(map(wrap, eqn.outputs))
     else:
         for name, atom in eqn.operands().items():
             values[name] = as_operand(atom)

@@ -87,14 +87,6 @@ class Node:
     def _sequence_nr(self) -> int:
         return self.seq
 
-    def saved_tensors(self) -> dict[str, Tensor]:
-        """What is kept for backward, by the name the gradient rules use."""
-        from symgrad.tensor.tape import FREED, unpack
-
-        if self.saved is FREED or self.plan is None:
-            return {}
-        return {name: value for name, value in unpack(self).items() if isinstance(value, Tensor)}
-
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_saved_") and self.plan is not None:
             from symgrad.tensor.tape import unpack
@@ -141,6 +133,10 @@ class Port(Node):
     def __init__(self, node: Node, index: int, out: Any):
         super().__init__(node.prim, {}, (node,), None, (), out)
         self.index = index
+
+    def kind(self) -> str:
+        """The node's own name: a port is no step of its own to a user."""
+        return str(self.edges[0].kind())
 
 
 class AccumulateGrad:

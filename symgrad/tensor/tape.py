@@ -85,7 +85,8 @@ def unpack(node: Node) -> dict[str, Any]:
     if node.saved is FREED:
         raise GradError(
             "Trying to backward through the graph a second time (or directly access saved tensors "
-            "after they have already been freed).",
+            "after they have already been freed). Saved intermediate values of the graph are freed when you call "
+            ".backward() or autograd.grad().",
             hint="specify retain_graph=True when calling .backward() the first time",
         )
     values: dict[str, Any] = {}

@@ -114,10 +114,21 @@ def mark_modified(target: Tensor) -> None:
         spoil_out(node)
 
 
+MADE_IN_FUNCTION = "_made_in_function"
+"""Marks a tensor on an input's memory that a custom Function returned: its history is the user's."""
+
+
 def check_writable(target: Tensor) -> None:
     """Raise where PyTorch forbids an in-place change while recording."""
     if not target._rg or not state.is_grad_enabled():
         return
+    if MADE_IN_FUNCTION in target.__dict__:
+        raise InplaceError(
+            f"Output {target.output_nr} of {target._node.kind()} is a view and is being modified inplace. This view "
+            "was created inside a custom Function (or because an input was returned as-is) and the autograd logic to "
+            "handle view+inplace would override the custom backward associated with the custom Function, leading to "
+            "incorrect gradients. This behavior is forbidden.",
+            hint="clone the output of the custom Function")
     if target._node is None and target._view is None:
         raise InplaceError("a leaf Variable that requires grad is being used in an in-place operation.",
                            hint="wrap the update in torch.no_grad()")  # fmt: skip

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from symgrad.ir.graph import Graph
-from symgrad.ops.function import custom
+from symgrad.ops.custom import custom
 from symgrad.tensor.core import Tensor, wrap
 from symgrad.tensor.node import AccumulateGrad, Node
 from symgrad.tensor.tape import FREED
@@ -157,7 +157,7 @@ class _Picture:
             self.edge(before, function)
             yield before
         if own and function.saved is not FREED:
-            for tensor in function.params["call"].ctx._saved:
+            for tensor in function.params["call"].ctx.saved_tensors:
                 if isinstance(tensor, Tensor):
                     self.seen.add(id(tensor))
                     self.edge(tensor, function, dir="none")
@@ -184,12 +184,8 @@ def _cut(text: str, width: int) -> str:
 
 
 def _inputs(function: Any) -> list[Any]:
-    """The functions before this one that a gradient reaches; of a custom one, its arguments."""
-    following = list(function.next_functions)
-    if isinstance(function, Node) and function.prim is custom:
-        first = function.params["outs"]
-        following = following[first : first + function.params["ins"]]
-    return [before for before, _ in following if before is not None]
+    """The functions before this one that a gradient reaches."""
+    return [before for before, _ in function.next_functions if before is not None]
 
 
 def _saved(function: Any) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,5 @@
+"""Custom differentiable operations, where PyTorch keeps them: `autograd.function`."""
+
+from symgrad.ops.function import Function, FunctionCtx, once_differentiable
+
+__all__ = ["Function", "FunctionCtx", "once_differentiable"]

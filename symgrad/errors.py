@@ -81,6 +81,10 @@ class DimError(SymgradError, IndexError):
     """A dimension or index out of range."""
 
 
+class RangeError(DimError, RuntimeError):
+    """An element of an index tensor out of range: PyTorch raises either base, by function."""
+
+
 class GradError(SymgradError, RuntimeError):
     """A gradient was asked for where there is none (no graph, freed graph, non-scalar output)."""
 

@@ -2,6 +2,64 @@
 
 from __future__ import annotations
 
-from sampling import Sample
+from typing import Any
 
-SAMPLES: dict[str, list[Sample]] = {}
+import numpy as np
+from sampling import Sample, strided, values
+
+_X, _Y = values(3, 4), values(2, 3, 4)
+_I = np.array([2, 0, 2])
+_J = np.array([[0, 3, 1], [1, 1, -2]])
+
+
+def _how(*dims: int, aligned: bool = False, wrap: bool = True, **rest: Any) -> dict[str, Any]:
+    return dict(dims=dims, aligned=aligned, wrap=wrap, **rest)
+
+
+_PLACES = [
+    ("usual", _X, (_I,), _how(0)), ("columns", _X, (_I,), _how(1)), ("0-d index", _X, (np.array(-1),), _how(0)),
+    ("matrix of indices", _X, (_J,), _how(1)), ("int32", _X, (_I.astype("i4"),), _how(1, wrap=False)),
+    ("both", _X, (_I, np.array([1, -1, 1])), _how(0, 1)), ("broadcast", _X, (_I[:, None], _J[0]), _how(0, 1)),
+    ("middle", _Y, (_I,), _how(1)), ("neighbours", _Y, (_I, np.array([0, -4, 0])), _how(1, 2)),
+    ("apart", _Y, (np.array([1, 0, 1]), np.array([0, 3, 0])), _how(0, 2)), ("vector", values(5), (_J,), _how(0)),
+    ("along rows", _X, (np.array([[1, 0, 2], [1, 2, 2]]),), _how(0, aligned=True, wrap=False)),
+    ("along columns", _X, (np.array([[0], [3]]),), _how(1, aligned=True, wrap=False)),
+    ("along the middle", _Y, (np.array([[[0, 1], [-1, 1]]]),), _how(1, aligned=True)),
+    ("empty", _X, (np.zeros((0,), int),), _how(0)), ("of empty", values(2, 0), (np.array([1, 1]),), _how(0)),
+    ("strided", strided(_X), (_I,), _how(0)), ("transposed", _Y.T, (_I, np.array([1, 2, 0])), _how(0, 1)),
+]  # fmt: skip
+
+
+def _values_for(x: Any, indices: Any, how: Any) -> Any:
+    from symgrad.ops.index import _index
+
+    return values(*_index(np, x, indices, **how).shape, seed=1)
+
+
+def _distinct(sample: Sample) -> bool:
+    """Whether no place is written twice: then a difference quotient sees what the gradient rules say."""
+    from symgrad.ops.index import _index
+
+    x, _, *indices = sample.inputs
+    how = {k: v for k, v in sample.params.items() if k != "accumulate"}
+    places = _index(np, np.arange(x.size).reshape(x.shape), indices, **how)
+    return len(np.unique(places)) == places.size
+
+
+def _writes(low: float = 0.0, **rest: Any) -> list[Sample]:
+    """Every read as a write of as many values; then values that are broadcast."""
+    found = [Sample(name, (x + low, _values_for(x, indices, how) + low, *indices), {**how, **rest})
+             for name, x, indices, how in _PLACES]  # fmt: skip
+    return [*found, Sample("one value", (_X + low, np.asarray(values(seed=2) + low), _I), {**_how(1), **rest}),
+            Sample("a row", (_X + low, values(4, seed=2) + low, _I), {**_how(0), **rest}),
+            Sample("strided value", (_X + low, strided(values(3, 4, seed=2) + low), _I), {**_how(0), **rest})]
+
+
+SAMPLES: dict[str, list[Sample]] = {
+    "index": [Sample(name, (x, *indices), how) for name, x, indices, how in _PLACES],
+    "index_put": [
+        *_writes(accumulate=True),
+        *[s for s in _writes(accumulate=False) if _distinct(s)],
+    ],
+    "index_reduce": [*_writes(3.0, how="multiply"), *_writes(how="maximum"), *_writes(how="minimum")],
+}

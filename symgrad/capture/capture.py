@@ -343,8 +343,8 @@ def used_by(path: set[Eqn], targets: list[Value]) -> set[Value]:
         for positions, _, names in eqn.prim.rules:
             if depends.isdisjoint(a for p in positions if isinstance(a := eqn.inputs[p], Value)):
                 continue
-            asked = [operands[n] for n in names if n in operands]
-            used.update(a for a in asked if isinstance(a, Value))
+            for asked in [operands[n] for n in names if n in operands]:
+                used.update(a for a in (asked if isinstance(asked, tuple) else (asked,)) if isinstance(a, Value))
             used.update(eqn.outputs if "out" in names or "outs" in names else ())
     return used
 

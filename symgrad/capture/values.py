@@ -255,9 +255,8 @@ class Values:
             if name in ("out", "outs"):
                 saved.extend(tensors)
             elif name in prim.names and not prim.variadic:
-                x = inputs[prim.names.index(name)]
-                if isinstance(x, Tensor):
-                    saved.append(x.owner)
+                x = prim.named(inputs)[name]
+                saved += [t.owner for t in (x if name == prim.tail else (x,)) if isinstance(t, Tensor)]
         if saved:
             self.saves[outs[0]] = (state.tick(), saved)
 

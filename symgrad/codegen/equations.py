@@ -94,10 +94,8 @@ class Equations:
         self.add_helpers(eqn.prim)
         if isinstance(eqn.prim.lower, Write) and not eqn.out.type.ndim:
             args = [f"np.asarray({arg})" for arg in args]
-        if eqn.prim.variadic:
-            bound: dict[str, str] = {eqn.prim.names[0]: f"({', '.join(args)},)"}
-        else:
-            bound = dict(zip(eqn.prim.names, args))
+        bound = {name: arg if isinstance(arg, str) else f"({', '.join(arg)},)"
+                 for name, arg in eqn.prim.named(args).items()}  # fmt: skip
         tree = ast.parse(eqn.prim.array, mode="eval")
         params = {p: eqn.params.get(p) for p in eqn.prim.params}
         host = {p: self.literal(Literal(v, eqn.out.type.dtype)) for p, v in params.items()

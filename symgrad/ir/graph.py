@@ -89,9 +89,7 @@ class Eqn:
 
     def operands(self) -> dict[str, Any]:
         """Inputs by operand name."""
-        if self.prim.variadic:
-            return {self.prim.names[0]: self.inputs}
-        return dict(zip(self.prim.names, self.inputs))
+        return self.prim.named(self.inputs)
 
 
 @dataclass(frozen=True, eq=False)

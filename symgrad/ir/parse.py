@@ -132,7 +132,7 @@ class _Parser:
         prim = self.primitives.get(ast.unparse(call.func))
         if prim is None:
             raise ParseError(f"unknown primitive {ast.unparse(call.func)!r}")
-        if not prim.variadic and len(call.args) != len(prim.names):
+        if not prim.takes(len(call.args)):
             raise ParseError(f"{prim} takes {', '.join(prim.names) or 'no operands'}: {ast.unparse(call)}")
         first = next((self.values[n.id].type.dtype for n in call.args
                       if isinstance(n, ast.Name) and n.id in self.values), None)  # fmt: skip

@@ -88,7 +88,15 @@ class Composite:
 
 @dataclass(frozen=True)
 class ArrayCall:
-    """Done by the array form on whole arrays; never fused."""
+    """Done by the array form on whole arrays; never fused. It may raise."""
+
+
+@dataclass(frozen=True)
+class Gather(ArrayCall):
+    """Elements of operand 0 chosen by index operands: an array call that computes nothing.
+
+    The place where a loop could read indirectly instead.
+    """
 
 
 Lowering = Scalar | Reduce | View | Gemm | Write | Draw | Alias | Composite | ArrayCall
@@ -100,7 +108,8 @@ GradRule = Callable[..., Any]
 class Primitive:
     """One operation of the language.
 
-    `operands` names the tensor inputs ("*xs": any number). `infer(*types, **params)` gives the
+    `operands` names the tensor inputs ("*xs": any number; after others, as in "x *indices": the rest,
+    which rules see as one tuple and which have no gradient). `infer(*types, **params)` gives the
     output type or a tuple of them and raises the user's error. `array` is the NumPy expression over
     operand and parameter names (`np` is NumPy or CuPy); a bare ufunc name means that ufunc.
     `grad` maps each operand to its formula, or None where no gradient flows.
@@ -143,8 +152,28 @@ class Primitive:
 
     @property
     def variadic(self) -> bool:
-        """Whether it takes any number of operands."""
+        """Whether all its operands, of any number, are one tuple to its rules."""
         return self.operands[:1] != () and self.operands[0].startswith("*")
+
+    @cached_property
+    def tail(self) -> str:
+        """The name of the tuple of operands that follows the named ones; empty if there is none."""
+        return self.names[-1] if len(self.operands) > 1 and self.operands[-1].startswith("*") else ""
+
+    def takes(self, count: int) -> bool:
+        """Whether the primitive may have `count` operands."""
+        if self.variadic:
+            return True
+        return count >= len(self.names) - 1 if self.tail else count == len(self.names)
+
+    def named(self, operands: Any) -> dict[str, Any]:
+        """Operands by name; what follows the named ones as a tuple."""
+        if self.variadic:
+            return {self.names[0]: tuple(operands)}
+        found = dict(zip(self.names, operands))
+        if self.tail:
+            found[self.tail] = tuple(operands[len(self.names) - 1 :])
+        return found
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -164,7 +193,8 @@ class Primitive:
         """
         if self.is_ufunc:
             return self.array == "matmul"
-        return bool(self.names) and "dtype" not in self.params and not isinstance(self.lower, (View, Write, Alias))
+        moves = isinstance(self.lower, (View, Write, Alias, Gather))
+        return bool(self.names) and "dtype" not in self.params and not moves
 
     @cached_property
     def evaluate(self) -> Callable[..., Any]:

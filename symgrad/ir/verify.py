@@ -48,7 +48,7 @@ def _check_types(graph: Graph, eqn: Eqn, line: int) -> None:
     prim = eqn.prim
     if eqn.phase not in (FORWARD, BACKWARD, UPDATE):
         _fail(graph, f"{prim}: unknown phase {eqn.phase!r}", line)
-    if not prim.variadic and len(eqn.inputs) != len(prim.names):
+    if not prim.takes(len(eqn.inputs)):
         _fail(graph, f"{prim}: takes {len(prim.names)} operands, not {len(eqn.inputs)}", line)
     unknown = set(eqn.params).difference(prim.params)
     if unknown:

@@ -9,6 +9,8 @@ import numpy as np
 from symgrad import dtypes
 from symgrad.errors import DimError, TraceError
 from symgrad.ops.functional import convert, slice_read, where
+from symgrad.ops.gathering import positions
+from symgrad.ops.index import read
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
 from symgrad.tensor.views import assign, check_writable
@@ -53,6 +55,10 @@ def getitem(self: Tensor, index: Any) -> Tensor:
     basic = normalize(index, self.ndim)
     if basic is not None:
         return slice_read(self, basic)
+    if type(index) is Tensor and index.dtype is dtypes.int64:
+        return read(self, (index,), (0,))
+    if type(index) is Tensor and index.dtype is dtypes.bool_:
+        return read(self, positions(index, "x[mask]"), tuple(range(index.ndim)))
     if state.capture() is not None:
         raise TraceError("indexing by a mask or an index tensor has a data-dependent result",
                          hint="use where() in compiled code")  # fmt: skip

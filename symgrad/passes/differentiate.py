@@ -110,6 +110,9 @@ def _pull(eqn: Eqn, live: dict[int, Tensor], depends: set[Any]) -> Any:
         values["outs"] = tuple(map(wrap, eqn.outputs))
     else:
         for name, atom in eqn.operands().items():
+            if name == prim.tail:
+                values[name] = tuple(wrap(a) if isinstance(a, Value) else a for a in atom)
+                continue
             values[name] = as_operand(atom)
             values[f"{name}_shape"] = atom.type.shape
             values[f"{name}_dtype"] = atom.type.dtype

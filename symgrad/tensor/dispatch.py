@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from symgrad import dtypes
-from symgrad.errors import SymgradError
+from symgrad.errors import RangeError, SymgradError
 from symgrad.ir.graph import Value
 from symgrad.ir.primitive import Primitive
 from symgrad.ir.types import TensorType
@@ -116,8 +116,15 @@ def explain(prim: Primitive, inputs: Any, params: Any, error: Exception) -> Exce
         prim.infer(*types, **params)
     except SymgradError as better:
         return better
+    if isinstance(error, IndexError):
+        return out_of_range(error)
     shown = ", ".join(f"{n}: {t}" for n, t in zip(prim.names * len(types), types))
     return SymgradRuntimeError(f"{prim.name}: {error}\n  {shown}")
+
+
+def out_of_range(error: IndexError) -> RangeError:
+    """The user's error for an index that NumPy or an array form found out of range."""
+    return RangeError(str(error).replace("for axis", "for dimension"))
 
 
 class SymgradRuntimeError(SymgradError, RuntimeError):

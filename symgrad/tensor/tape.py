@@ -41,7 +41,7 @@ class Plan:
             elif name == "outs":
                 parts.append("[(ref(o), o._data) for o in out]")
             elif name in positions:
-                parts.append("ins" if wide else f"ins[{positions[name]}]")
+                parts.append("ins" if wide else f"ins[{positions[name]}{':' if name == prim.tail else ''}]")
             elif wide:
                 parts.append(f"tuple(x.{kind} for x in ins)")
             else:

@@ -77,6 +77,10 @@ class DTypeError(SymgradError, RuntimeError):
     """Dtypes the operation does not take."""
 
 
+class DomainError(SymgradError, RuntimeError):
+    """Values the operation is not defined for (an integer divided by zero, a negative integer power)."""
+
+
 class DimError(SymgradError, IndexError):
     """A dimension or index out of range."""
 

@@ -100,7 +100,7 @@ def reduction() -> list[Sample]:
 
 def rounded() -> list[Sample]:
     """Values with ties and both signs, where comparisons matter."""
-    pairs = [Sample(s.label, tuple(np.round(x) if isinstance(x, np.ndarray) else x for x in s.inputs), smooth=False)
-             for s in binary()]  # fmt: skip
+    pairs = [Sample(s.label, tuple(np.asarray(np.round(x)) if isinstance(x, np.ndarray) else x for x in s.inputs),
+                    smooth=False) for s in binary()]  # fmt: skip
     ties = Sample("ties and nan", (np.array([1.0, 1.0, np.nan, -0.0]), np.array([1.0, 2.0, 1.0, 0.0])), smooth=False)
     return [*pairs, ties]

@@ -244,8 +244,10 @@ class CudaPrinter(Printer):
             return self.narrow(op.dtype, text, AND)
         if op.dtype.category == INTEGRAL and op.dtype is not INDEX:
             return self.integer(op)
-        if op.dtype is INDEX and op.fn == "floordiv":  # of numbers that are not negative
-            op = Op("div", op.args, INDEX)
+        if op.dtype is INDEX and op.fn in ("floordiv", "mod"):  # of numbers that are not negative
+            return super().op(Op("div", op.args, INDEX) if op.fn == "floordiv" else op)
+        if op.fn in ("floordiv", "mod"):
+            return self.call(op)
         if op.fn in ("fold_add", "fold_mul"):
             op = Op(op.fn.removeprefix("fold_"), op.args, op.dtype)
         if op.fn == "neg":

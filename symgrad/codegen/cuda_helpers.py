@@ -68,9 +68,43 @@ static __device__ long long shr_i64(long long a, long long b) {
     return a >> ((unsigned long long)b < 64 ? b : 63);
 }
 """,
+    "truncdiv_i64": """\
+// a / b rounded towards 0; 0 where b is 0.
+static __device__ long long truncdiv_i64(long long a, long long b) {
+    if (b == 0 || b == -1) return b ? (long long)(0ull - (unsigned long long)a) : 0;
+    return a / b;
+}
+""",
+    "fmod_i64": """\
+// What rounding a / b towards 0 leaves: of a's sign; 0 where b is 0.
+static __device__ long long fmod_i64(long long a, long long b) {
+    return b == 0 || b == -1 ? 0 : a % b;
+}
+""",
+    "floordiv": """\
+// a / b rounded down, from the exact remainder.
+template <class T> static __device__ T floordiv(T a, T b) {
+    if (b == 0) return a / b;
+    const T rest = fmod(a, b);
+    T q = (a - rest) / b;
+    if (rest != 0 && (b < 0) != (rest < 0)) q -= 1;
+    if (q == 0) return copysign((T)0, a / b);
+    const T down = floor(q);
+    return q - down > (T)0.5 ? down + 1 : down;
+}
+""",
+    "mod": """\
+// What rounding a / b down leaves: of b's sign.
+template <class T> static __device__ T mod(T a, T b) {
+    const T rest = fmod(a, b);
+    if (rest == 0) return b != 0 ? copysign((T)0, b) : rest;
+    return (b < 0) != (rest < 0) ? rest + b : rest;
+}
+""",
     "pow_i64": """\
-// x multiplied n times, wrapping around; n >= 0.
+// x multiplied n times, wrapping around; of negative n 0, but for 1 and -1.
 static __device__ long long pow_i64(long long x, long long n) {
+    if (n < 0) return x == 1 || (x == -1 && (n & 1)) ? x : x == -1;
     unsigned long long result = 1, square = (unsigned long long)x;
     for (; n > 0; n >>= 1, square *= square)
         if (n & 1) result *= square;

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.codegen import vector_math
+from symgrad.codegen import numba_helpers, vector_math
 from symgrad.codegen.loops import INDEX, Const, For, Function, If, Op
 from symgrad.codegen.printer import ATOM, COMPARE, TERNARY, UNARY, Printer
 from symgrad.codegen.random_helpers import HELPERS as SAMPLERS
-from symgrad.codegen.scalars import SPELLINGS
+from symgrad.codegen.scalars import INTEGER, SPELLINGS
 from symgrad.dtypes import BOOL, FLOATING, INTEGRAL, DType, int64
 
 TYPE_NAMES = {"bool": "bool_"}
@@ -77,7 +77,10 @@ def _to_int64(x):
     return int64(x) if fits else int64(-9223372036854775807) - int64(1)
 ''',
 }  # fmt: skip
-HELPERS |= vector_math.HELPERS
+HELPERS |= vector_math.HELPERS | numba_helpers.HELPERS
+
+
+NEEDS = vector_math.NEEDS | numba_helpers.NEEDS
 
 
 class NumbaPrinter(Printer):
@@ -175,6 +178,10 @@ class NumbaPrinter(Printer):
             return f"bool({self.expr(op.args[0], UNARY)} {word} {self.expr(op.args[1], UNARY)})", ATOM
         if op.fn in SAMPLERS:
             return f"{op.fn}({', '.join(map(self.expr, op.args))})", ATOM
+        if op.dtype.category == INTEGRAL and op.dtype is not INDEX and op.fn in INTEGER:
+            return self.narrow(op.dtype, self.helper(f"_{op.fn}", op), ATOM)
+        if op.dtype.category == FLOATING and op.fn in ("floordiv", "mod"):
+            return self.call(op)
         text, binds = super().op(op)
         if op.dtype.category == INTEGRAL and op.dtype is not INDEX:
             return self.narrow(op.dtype, text, binds)
@@ -188,9 +195,15 @@ class NumbaPrinter(Printer):
 
     def helper(self, name: str, op: Op) -> str:
         """A call of one of the functions printed into the module."""
+        self.need(name)
+        return f"{name}({', '.join(map(self.expr, op.args))})"
+
+    def need(self, name: str) -> None:
+        """Have a function printed into the module, and those it calls."""
         self.helpers.add(name)
         self.types |= {t for t in ("float32", "float64", "int32", "int64") if t in HELPERS[name]}
-        return f"{name}({', '.join(map(self.expr, op.args))})"
+        for other in NEEDS.get(name, ()):
+            self.need(other)
 
     def narrow(self, dtype: DType, text: str, binds: int) -> tuple[str, int]:
         """Integer results wrap in their own dtype."""
@@ -216,8 +229,7 @@ class NumbaPrinter(Printer):
         text = SPELLINGS[op.fn].numba.format(*args, t=op.dtype.name)
         name = text.partition("(")[0]
         if name in HELPERS:
-            self.helpers |= {name, vector_math.NEEDS.get(name, name)}
-            self.types |= {t for t in ("float32", "float64", "int32", "int64") if t in HELPERS[name]}
+            self.need(name)
         return text, (UNARY + 1 if op.fn == "pow" else ATOM)
 
 

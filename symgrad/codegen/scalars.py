@@ -28,25 +28,30 @@ class Spelling:
     cuda64: str = ""
 
 
+def _c(name: str, numba: str = "", arguments: int = 1) -> Spelling:
+    """A function that C has by this name for doubles and with an f for floats."""
+    args = ", ".join(f"{{{i}}}" for i in range(arguments))
+    return Spelling(f"{numba or f'math.{name}'}({args})", f"{name}f({args})", f"{name}({args})")
+
+
 SPELLINGS: dict[str, Spelling] = {
-    "exp": Spelling("_exp_{t}({0})", "expf({0})", "exp({0})"),
-    "log": Spelling("_log_{t}({0})", "logf({0})", "log({0})"),
-    "sin": Spelling("math.sin({0})", "sinf({0})", "sin({0})"),
-    "cos": Spelling("math.cos({0})", "cosf({0})", "cos({0})"),
-    "tan": Spelling("math.tan({0})", "tanf({0})", "tan({0})"),
-    "tanh": Spelling("_tanh_{t}({0})", "tanhf({0})", "tanh({0})"),
-    "log1p": Spelling("math.log1p({0})", "log1pf({0})", "log1p({0})"),
-    "expm1": Spelling("math.expm1({0})", "expm1f({0})", "expm1({0})"),
-    "atan": Spelling("math.atan({0})", "atanf({0})", "atan({0})"),
-    "erf": Spelling("math.erf({0})", "erff({0})", "erf({0})"),
-    "floor": Spelling("np.floor({0})", "floorf({0})", "floor({0})"),
-    "ceil": Spelling("np.ceil({0})", "ceilf({0})", "ceil({0})"),
-    "sqrt": Spelling("math.sqrt({0})", "sqrtf({0})", "sqrt({0})"),
+    **{name: _c(name, f"_{name}_{{t}}") for name in ("exp", "log", "tanh")},
+    **{name: _c(name) for name in (
+        "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "log1p", "expm1",
+        "erf", "erfc", "sqrt")},
+    **{name: _c(name, f"np.{name}") for name in ("floor", "ceil", "trunc", "rint", "exp2", "log2", "log10")},
+    **{name: _c(name, "", 2) for name in ("atan2", "hypot", "copysign", "fmod")},
     "pow": Spelling("{0} ** {1}", "powf({0}, {1})", "pow({0}, {1})"),
     "abs": Spelling("abs({0})", "fabsf({0})", "fabs({0})"),
     "maximum": Spelling("_maximum({0}, {1})", "maximum({0}, {1})"),
     "minimum": Spelling("_minimum({0}, {1})", "minimum({0}, {1})"),
-}
+    "truncdiv": Spelling("np.trunc({0} / {1})", "truncf({0} / {1})", "trunc({0} / {1})"),
+    "floordiv": Spelling("_floordiv_{t}({0}, {1})", "floordiv({0}, {1})"),
+    "mod": Spelling("_mod_{t}({0}, {1})", "mod({0}, {1})"),
+}  # fmt: skip
+
+INTEGER = frozenset("floordiv mod fmod truncdiv shl shr pow".split())
+"""Functions whose integer form is a helper, since the language's own differs at the edges."""
 
 _BINARY = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.BitAnd: "and", ast.BitOr: "or",

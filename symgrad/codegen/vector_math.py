@@ -134,5 +134,5 @@ HELPERS["_tanh_float64"] = f'''{DECORATOR}def _tanh_float64(x):
     return near if size < 0.625 else far
 '''
 
-NEEDS = {"_tanh_float32": "_exp_float32", "_tanh_float64": "_exp_float64"}
+NEEDS = {"_tanh_float32": ("_exp_float32",), "_tanh_float64": ("_exp_float64",)}
 FUNCTIONS = ("exp", "log", "tanh")

@@ -9,57 +9,18 @@ from symgrad.dtypes import DType
 from symgrad.errors import DTypeError, ShapeError
 from symgrad.ir.primitive import Scalar
 from symgrad.ops import elementwise as ew
+from symgrad.ops.arithmetic import square
+from symgrad.ops.bitwise import logical_not
+from symgrad.ops.choice import full_scalar, maximum, minimum, relu, where
+from symgrad.ops.exponential import sigmoid
 from symgrad.ops.linalg import matmul as matmul_p
-from symgrad.ops.operators import (
-    add_op,
-    and_op,
-    binary,
-    div_op,
-    eq_op,
-    ge_op,
-    gt_op,
-    le_op,
-    lt_op,
-    mul_op,
-    ne_op,
-    or_op,
-    radd_op,
-    rdiv_op,
-    rmul_op,
-    rsub_op,
-    sub_op,
-)  # fmt: skip
-from symgrad.ops.pointwise import (
-    abs,
-    add,
-    bitwise_not,
-    clamp,
-    cos,
-    div,
-    exp,
-    full_scalar,
-    log,
-    logical_not,
-    maximum,
-    minimum,
-    mul,
-    neg,
-    pow,
-    reciprocal,
-    relu,
-    sigmoid,
-    sign,
-    sin,
-    sqrt,
-    square,
-    sub,
-    tanh,
-    where,
-)  # fmt: skip
+from symgrad.ops.operators import binary
+from symgrad.ops.powers import sqrt
 from symgrad.ops.promotion import convert, is_scalar, promote, result_type
 from symgrad.ops.public import op
 from symgrad.ops.reductions import amax, amin, mean, sum, sum_to
 from symgrad.ops.registry import elementwise, primitive
+from symgrad.ops.rounding import abs
 from symgrad.ops.shapes import (
     expand,
     flatten,
@@ -73,6 +34,7 @@ from symgrad.ops.shapes import (
     unsqueeze,
     view,
 )  # fmt: skip
+from symgrad.ops.trigonometric import tanh
 from symgrad.tensor.core import Device, Tensor, wrap
 from symgrad.tensor.dispatch import bind
 
@@ -186,11 +148,8 @@ def contiguous(input: Tensor) -> Tensor:
 
 
 __all__ = [
-    "abs", "add", "add_op", "amax", "amin", "and_op", "bitwise_not", "bmm", "clamp", "clone", "contiguous", "convert",
-    "cos", "div", "div_op", "dot", "eq_op", "exp", "expand", "flatten", "full_scalar", "ge_op", "gt_op",
-    "is_scalar", "le_op", "log", "logical_not", "lt_op", "matmul", "maximum", "mean", "minimum", "mm",
-    "mul", "mul_op", "ne_op", "neg", "or_op", "permute", "pow", "promote", "radd_op", "rdiv_op",
-    "reciprocal", "relu", "reshape", "result_type", "rmul_op", "rsub_op", "sigmoid", "sign", "sin",
-    "slice_read", "slice_write", "sqrt", "square", "squeeze", "sub", "sub_op", "sum", "sum_to", "t",
-    "tanh", "to", "to_device", "transpose", "unsqueeze", "view", "where",
+    "abs", "amax", "amin", "bmm", "clone", "contiguous", "convert", "dot", "expand", "flatten", "full_scalar",
+    "is_scalar", "logical_not", "matmul", "maximum", "mean", "minimum", "mm", "permute", "promote", "relu",
+    "reshape", "result_type", "sigmoid", "slice_read", "slice_write", "sqrt", "square", "squeeze", "sum",
+    "sum_to", "t", "tanh", "to", "to_device", "transpose", "unsqueeze", "view", "where",
 ]  # fmt: skip

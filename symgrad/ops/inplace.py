@@ -10,6 +10,7 @@ import numpy as np
 
 from symgrad.errors import DTypeError, ShapeError
 from symgrad.ops import functional as F
+from symgrad.ops.arithmetic import add_op, lerp, scaled, sub_op, value_times
 from symgrad.ops.node_names import Named
 from symgrad.ops.shape import slice_write
 from symgrad.tensor import state
@@ -129,33 +130,42 @@ def add_(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
     """self += alpha * other, in place."""
     if not state.captures and _direct(self, other, np.add, alpha):
         return self
-    scaled = other if type(alpha) in (int, float) and alpha == 1 else other * alpha
-    return _add_(self, scaled)
+    return _add_(self, scaled(self, other, alpha))
 
 
 def sub_(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
     """self -= alpha * other, in place."""
     if not state.captures and _direct(self, other, np.subtract, alpha):
         return self
-    scaled = other if type(alpha) in (int, float) and alpha == 1 else other * alpha
-    return _sub_(self, scaled)
+    return _sub_(self, scaled(self, other, alpha))
 
 
 def addcmul_(self: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
     """self += value * tensor1 * tensor2, in place."""
-    return _add_(self, _times(tensor1, value) * tensor2)
+    return _add_(self, value_times(tensor1, value) * tensor2)
 
 
 def addcdiv_(self: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
     """self += value * tensor1 / tensor2, in place."""
-    return _add_(self, _times(tensor1, value) / tensor2)
+    return _add_(self, value_times(tensor1, value) / tensor2)
 
 
-def _times(tensor: Any, value: Any) -> Any:
-    return tensor if type(value) in (int, float) and value == 1 else tensor * value
+def lerp_(self: Tensor, end: Any, weight: Any) -> Tensor:
+    """In-place version of `lerp`."""
+    if not isinstance(weight, Tensor) and -0.5 < weight < 0.5:
+        return add_(self, (end - self) * weight)
+    return _lerp_(self, end, weight)
 
 
-_add_ = twin("add_", F.add_op, np.add)
-_sub_ = twin("sub_", F.sub_op, np.subtract)
-_mul_ = twin("mul_", F.mul_op, np.multiply)
-_div_ = twin("div_", F.div_op, np.true_divide)
+def operator_twin(method: Callable[..., Tensor]) -> Callable[..., Any]:
+    """An in-place method as the operator (`x += y`), which says NotImplemented to what is no operand."""
+
+    def operator(self: Tensor, other: Any) -> Any:
+        return method(self, other) if isinstance(other, Tensor) or F.is_scalar(other) else NotImplemented
+
+    return operator
+
+
+_add_ = twin("add_", add_op, np.add)
+_sub_ = twin("sub_", sub_op, np.subtract)
+_lerp_ = twin("lerp_", lerp)

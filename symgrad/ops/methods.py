@@ -5,37 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 from symgrad import dtypes
-from symgrad.ops import autograd, composites, creation, functional, indexing, inplace, public
+from symgrad.ops import (
+    autograd,
+    complex,
+    creation,
+    functional,
+    indexing,
+    inplace,
+    operators,
+    public,
+)
 from symgrad.tensor.core import Tensor
 
 _OPERATORS = {
-    "__add__": functional.add_op, "__radd__": functional.radd_op,
-    "__sub__": functional.sub_op, "__rsub__": functional.rsub_op,
-    "__mul__": functional.mul_op, "__rmul__": functional.rmul_op,
-    "__truediv__": functional.div_op, "__rtruediv__": functional.rdiv_op,
-    "__matmul__": functional.matmul, "__neg__": functional.neg, "__abs__": functional.abs,
-    "__pow__": functional.pow, "__rpow__": lambda self, base: functional.pow(base, self),
-    "__eq__": functional.eq_op, "__ne__": functional.ne_op, "__lt__": functional.lt_op,
-    "__le__": functional.le_op, "__gt__": functional.gt_op, "__ge__": functional.ge_op,
-    "__and__": functional.and_op, "__or__": functional.or_op,
-    "__rand__": functional.and_op, "__ror__": functional.or_op, "__invert__": functional.bitwise_not,
-    "__pos__": lambda self: self,
-    "__getitem__": indexing.getitem, "__setitem__": indexing.setitem,
-    "__iadd__": inplace._add_, "__isub__": inplace._sub_, "__imul__": inplace._mul_,
-    "__itruediv__": inplace._div_,
+    "__matmul__": functional.matmul, "__getitem__": indexing.getitem, "__setitem__": indexing.setitem,
 }  # fmt: skip
 
 
 def attach() -> None:
     """Give Tensor its operators, methods, in-place twins and properties."""
-    for name, function in (*_OPERATORS.items(), *public.methods()):
+    for name, function in (*_OPERATORS.items(), *operators.OPERATORS.items(), *public.methods()):
         setattr(Tensor, name, function)
-    for name in ("copy_", "fill_", "zero_", "add_", "sub_", "addcmul_", "addcdiv_"):
+    for name in ("copy_", "fill_", "zero_", "add_", "sub_", "addcmul_", "addcdiv_", "lerp_"):
         setattr(Tensor, name, getattr(inplace, name))
-    for name in ("eq", "ne", "lt", "le", "gt", "ge"):
-        setattr(Tensor, name, getattr(functional, name + "_op"))
+    Tensor.subtract_ = inplace.sub_  # type: ignore[attr-defined]
+    for name, twin in operators.INPLACE.items():
+        setattr(Tensor, name, inplace.operator_twin(getattr(Tensor, twin)))
+    Tensor.real = property(complex.real, complex.set_real)  # type: ignore[attr-defined]
+    Tensor.imag = property(complex.imag, complex.set_imag)  # type: ignore[attr-defined]
     Tensor.where = lambda self, condition, other: functional.where(condition, self, other)  # type: ignore[attr-defined]
-    Tensor.lerp_ = composites.lerp_  # type: ignore[attr-defined]
     Tensor.expand_as = lambda self, other: functional.expand(self, tuple(other.shape))  # type: ignore[attr-defined]
     Tensor.view_as = lambda self, other: functional.view(self, tuple(other.shape))  # type: ignore[attr-defined]
     Tensor.backward = autograd.tensor_backward  # type: ignore[attr-defined]

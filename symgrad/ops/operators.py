@@ -7,6 +7,7 @@ node if a gradient is wanted. Everything else is promoted first, by PyTorch's ru
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from symgrad import dtypes
 from symgrad.errors import DTypeError
 from symgrad.ir.graph import Value
 from symgrad.ir.primitive import Primitive
-from symgrad.ops import elementwise as ew
 from symgrad.ops.promotion import is_scalar, promote
+from symgrad.ops.registry import LETTERS, check_kind
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
 from symgrad.tensor.dispatch import bind
@@ -24,47 +25,78 @@ from symgrad.tensor.tape import Node, edge_of, plan_for
 
 ndarray = np.ndarray
 
+OPERATORS: dict[str, Any] = {}
+"""Python's method names (`__add__`, `__radd__`) to the functions; filled by the declarations."""
 
-def _slow_binary(prim: Primitive, a: Any, b: Any, floating: bool) -> Any:
+INPLACE: dict[str, str] = {}
+"""Python's in-place methods (`__iadd__`) to the names of the twins they are."""
+
+_NUMPY_KINDS = {"b": "b", "i": "iu", "f": "f", "c": "c"}
+
+
+@dataclass(frozen=True)
+class Operands:
+    """Which operands an operation takes.
+
+    `floating`: integers become the default float; `bools`: what is said where one operand is a bool,
+    if that is an error; `check`: looks at operands whose values may be refused.
+    """
+
+    floating: bool = False
+    kinds: str = LETTERS
+    bools: str = ""
+    check: Callable[[Any, Any], None] | None = None
+
+    @property
+    def straight(self) -> str:
+        """NumPy's kinds of array for which NumPy's result is right as it is."""
+        kinds = self.kinds.translate({ord(c): None for c in "bi"}) if self.floating or self.check else self.kinds
+        return "".join(_NUMPY_KINDS[k] for k in kinds if not (k == "b" and self.bools))
+
+
+def _slow_binary(prim: Primitive, a: Any, b: Any, takes: Operands) -> Any:
     for x in (a, b):
         if not isinstance(x, Tensor) and not is_scalar(x):
             return NotImplemented
-    if prim is ew.sub and any(type(x) is bool or (isinstance(x, Tensor) and x.dtype is dtypes.bool_) for x in (a, b)):
-        raise DTypeError("Subtraction, the `-` operator, with a bool tensor is not supported.",
-                         hint="use the `~` or `logical_not()` operator to invert a mask")  # fmt: skip
-    a, b = promote(a, b, floating=floating)
+    if takes.bools and any(type(x) is bool or (isinstance(x, Tensor) and x.dtype is dtypes.bool_) for x in (a, b)):
+        raise DTypeError(takes.bools, hint="use the `~` or `logical_not()` operator to invert a mask")
+    a, b = promote(a, b, floating=takes.floating)
+    check_kind(prim.name, (a if isinstance(a, Tensor) else b).dtype, takes.kinds)
+    if takes.check is not None and not state.captures:
+        takes.check(a, b)
     return bind(prim, (a, b), {})
 
 
-def binary(prim: Primitive, *, floating: bool = False) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The operator and its reflection for a two-operand elementwise primitive."""
-    ufunc = getattr(np, prim.array)
+def binary(prim: Primitive, takes: Operands = Operands()) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The operator and its reflection for a two-operand primitive."""
+    ufunc = getattr(np, prim.array) if prim.is_ufunc else prim.evaluate
     plans = {(p, q): plan_for(prim, (p, q)) for p in (True, False) for q in (True, False)}
     keeps = {needs: plan.saves for needs, plan in plans.items()}
     empty = not any(keeps.values())
-    floats_only = floating or prim is ew.sub
+    straight = takes.straight
 
     def operator(a: Any, b: Any) -> Any:
         if state.captures:
-            return _slow_binary(prim, a, b, floating)
+            return _slow_binary(prim, a, b, takes)
         x = a._data
         if isinstance(b, Tensor):
             y = b._data
             rb = b._rg
             try:
-                if x.dtype is not y.dtype or (floats_only and x.dtype.kind != "f"):
-                    return _slow_binary(prim, a, b, floating)
+                if x.dtype is not y.dtype or x.dtype.kind not in straight:
+                    return _slow_binary(prim, a, b, takes)
                 z = ufunc(x, y)
             except (ValueError, TypeError, AttributeError):
-                return _slow_binary(prim, a, b, floating)
+                return _slow_binary(prim, a, b, takes)
         else:
             kind = type(b)
-            if (kind is not float and kind is not int) or type(x) is Value or x.dtype.kind != "f":
-                return _slow_binary(prim, a, b, floating)
+            if (kind is not float and kind is not int) or type(x) is Value or x.dtype.kind != "f" \
+                    or "f" not in straight:  # fmt: skip
+                return _slow_binary(prim, a, b, takes)
             try:
                 z = ufunc(x, b)
             except TypeError:
-                return _slow_binary(prim, a, b, floating)
+                return _slow_binary(prim, a, b, takes)
             rb = False
         if type(z) is not ndarray:
             z = np.asarray(z)
@@ -86,26 +118,22 @@ def binary(prim: Primitive, *, floating: bool = False) -> tuple[Callable[..., An
         if isinstance(b, Tensor):
             return operator(b, a)
         if not state.captures and type(b) in (float, int) and type(a._data) is not Value \
-                and a._data.dtype.kind == "f":  # fmt: skip
+                and a._data.dtype.kind == "f" and "f" in straight:  # fmt: skip
             return bind(prim, (b, a), {})
-        return _slow_binary(prim, b, a, floating)
+        return _slow_binary(prim, b, a, takes)
 
     operator.__name__ = operator.__qualname__ = prim.name
     operator.__doc__ = prim.doc
     return operator, reflected
 
 
-_NO_PARAMS: dict[str, Any] = {}
+def python_operator(name: str, operator: Any, reflected: Any = None, inplace: str = "") -> None:
+    """Make functions Python's operator `name` ("add"), its reflection, and its in-place form."""
+    OPERATORS[f"__{name}__"] = operator
+    if reflected is not None:
+        OPERATORS[f"__r{name}__"] = reflected
+    if inplace:
+        INPLACE[f"__i{name}__"] = inplace
 
-mul_op, rmul_op = binary(ew.mul)
-add_op, radd_op = binary(ew.add)
-sub_op, rsub_op = binary(ew.sub)
-div_op, rdiv_op = binary(ew.div, floating=True)
-eq_op, _ = binary(ew.eq)
-ne_op, _ = binary(ew.ne)
-lt_op, _ = binary(ew.lt)
-le_op, _ = binary(ew.le)
-gt_op, _ = binary(ew.gt)
-ge_op, _ = binary(ew.ge)
-and_op, _ = binary(ew.bitwise_and)
-or_op, _ = binary(ew.bitwise_or)
+
+_NO_PARAMS: dict[str, Any] = {}

@@ -1,158 +1,156 @@
-"""Elementwise public functions: one-operand primitives, powers, clamps, choices."""
+"""How an elementwise operation is declared: primitive and public function in one call.
+
+    tan = unary("tan", array="tan", scalar="tan(x)", floating=True, grad=lambda g, out: ..., ...)
+
+makes the primitive, `sg.tan`, `x.tan()`, `x.tan_()` and `out=`, with the gradient, the dtypes taken and
+the documentation beside each other. The family files (`arithmetic`, `trigonometric`, …) are lists of such
+calls.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
-
-import numpy as np
 
 from symgrad import dtypes
 from symgrad.dtypes import DType
-from symgrad.errors import DTypeError, ShapeError
+from symgrad.errors import DTypeError
 from symgrad.ir.primitive import Primitive
-from symgrad.ops import elementwise as ew
-from symgrad.ops.promotion import convert, is_scalar, promote, result_type
+from symgrad.ops.operators import Operands, binary, python_operator
+from symgrad.ops.promotion import convert, is_scalar
 from symgrad.ops.public import op
+from symgrad.ops.registry import LETTERS, check_kind, elementwise
 from symgrad.tensor.core import Tensor
 from symgrad.tensor.dispatch import bind, bind1, ndarray
 
-_SMALL_POWER = 16
 NO_PARAMS: dict[str, Any] = {}
 
 
-def unary(prim: Primitive, floating: bool = False, bools: bool = True) -> Callable[..., Any]:
-    """The public function of a one-operand elementwise primitive; `bools`: whether it takes them."""
+def declare(
+    name: str,
+    operands: str,
+    *,
+    array: str,
+    scalar: str = "",
+    grad: Mapping[Any, Any] | Callable[..., Any] | None = None,
+    kinds: str = LETTERS,
+    **rest: Any,
+) -> Primitive:
+    """The primitive of a declaration; a lone gradient rule is that of the one operand."""
+    if callable(grad):
+        grad = {operands: grad}
+    return elementwise(name, operands, array=array, scalar=scalar, grad=grad, kinds=kinds, **rest)
+
+
+def unary(
+    name: str,
+    *,
+    kinds: str = LETTERS,
+    floating: bool = False,
+    copies: str = "",
+    bools: str = "",
+    aliases: tuple[str, ...] = (),
+    inplace: bool = True,
+    example: str = "",
+    notes: str = "",
+    **declaration: Any,
+) -> Callable[[Tensor], Any]:
+    """Declare an operation of one tensor; gives its public function.
+
+    `kinds`: of dtype it takes; `floating`: of these, integers and bools become the default float first;
+    `copies`: of these, tensors of such a kind come back as a copy; `bools`: the message where a bool
+    tensor is refused. `example` is a doctest, `notes` are further lines of the docstring.
+    """
+    prim = declare(name, "x", kinds=kinds.translate(_WITHOUT_INTEGERS) if floating else kinds, **declaration)
 
     def function(input: Tensor) -> Any:
-        data = input._data
+        try:
+            data = input._data
+        except AttributeError:
+            raise not_a_tensor(name, input) from None
         if type(data) is ndarray and data.dtype.kind == "f":
             return bind1(prim, input, NO_PARAMS)
-        if not bools and input.dtype is dtypes.bool_:
-            raise DTypeError(f"{prim.name}: bool tensors are not supported", hint="convert with .int()")
-        if floating and not input.dtype.is_inexact:
-            input = input.to(dtypes.get_default_dtype())
+        dtype = input.dtype
+        if bools and dtype is dtypes.bool_:
+            raise DTypeError(bools)
+        letter = LETTERS[dtype.category]
+        if letter in copies:
+            return input.clone()
+        check_kind(name, dtype, kinds)
+        if floating and not dtype.is_inexact:
+            input = convert(input, dtypes.get_default_dtype())
         return bind(prim, (input,), {})
 
+    return publish(function, prim, aliases, inplace, example, notes)
+
+
+_WITHOUT_INTEGERS = {ord("b"): None, ord("i"): None}
+
+
+def pair(
+    name: str,
+    *,
+    kinds: str = LETTERS,
+    floating: bool = False,
+    bools: str = "",
+    check: Callable[[Any, Any], None] | None = None,
+    numbers: str = "",
+    aliases: tuple[str, ...] = (),
+    inplace: bool = True,
+    ufunc: Any = None,
+    operator: str = "",
+    reflects: bool = True,
+    public: bool = True,
+    example: str = "",
+    notes: str = "",
+    **declaration: Any,
+) -> Callable[[Any, Any], Any]:
+    """Declare an operation of two tensors that broadcast; gives its public function.
+
+    `numbers`: whether Python numbers serve as operands: "" none, "second", or "either". `operator`: the
+    Python operator it is ("lt"), whose reflection exists if it `reflects`; `public`: whether users can name
+    it. The rest is as for `unary`.
+    """
+    prim = declare(name, "a b", kinds=kinds.translate(_WITHOUT_INTEGERS) if floating else kinds, **declaration)
+    forward, reflected = binary(prim, Operands(floating, kinds, bools, check))
+
+    def function(input: Any, other: Any) -> Any:
+        if isinstance(input, Tensor):
+            if isinstance(other, Tensor) or numbers and is_scalar(other):
+                return forward(input, other)
+            raise not_a_tensor(name, other, "other", 2)
+        if numbers == "either" and is_scalar(input) and isinstance(other, Tensor):
+            return reflected(other, input)
+        raise not_a_tensor(name, input)
+
+    if operator:
+        python_operator(operator, forward, reflected if reflects else None, f"{name}_" if inplace and reflects else "")
+    return publish(function, prim, aliases, inplace, example, notes, ufunc) if public else function
+
+
+def publish(
+    function: Any, prim: Primitive, aliases: tuple[str, ...], inplace: bool, example: str, notes: str = "",
+    ufunc: Any = None,
+) -> Any:  # fmt: skip
+    """Name and document the public function of a primitive, and enter it into the table."""
     function.__name__ = function.__qualname__ = prim.name
-    function.__doc__ = prim.doc
-    return op(inplace=True)(function)
+    lines = [prim.doc]
+    if prim.gradient:
+        lines.append(f"Gradient: {prim.gradient}")
+    lines += notes.strip().splitlines()
+    if prim.source:
+        lines.append(f"Source: {prim.source}")
+    head, *more = lines
+    function.__doc__ = "\n\n".join([head, "\n".join([*more, *example.strip().splitlines()])]).strip()
+    return op(inplace=inplace, aliases=aliases, ufunc=ufunc)(function)
 
 
-exp, log, sin, cos = (unary(p, True) for p in (ew.exp, ew.log, ew.sin, ew.cos))
-tanh, sqrt, sigmoid = (unary(p, True) for p in (ew.tanh, ew.sqrt, ew.sigmoid))
-neg, abs, relu = (unary(p, bools=False) for p in (ew.neg, ew.abs_, ew.relu))
-sign, bitwise_not = unary(ew.sign), unary(ew.bitwise_not)
+def not_a_tensor(name: str, given: Any, argument: str = "input", position: int = 1) -> TypeError:
+    """PyTorch's error where a tensor is wanted."""
+    return TypeError(f"{name}(): argument '{argument}' (position {position}) must be Tensor, "
+                     f"not {type(given).__name__}")
 
 
-@op(inplace=True)
-def logical_not(input: Tensor) -> Any:
-    """Whether elements are zero (False)."""
-    return bitwise_not(input) if input.dtype is dtypes.bool_ else input == 0
-
-
-@op
-def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
-    """input + alpha * other."""
-    scaled = other if type(alpha) in (int, float) and alpha == 1 else other * alpha
-    return input + scaled
-
-
-@op(aliases=("subtract",))
-def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
-    """input - alpha * other."""
-    return input - (other if type(alpha) in (int, float) and alpha == 1 else other * alpha)
-
-
-@op(inplace=True, ufunc=np.multiply, aliases=("multiply",))
-def mul(input: Any, other: Any) -> Any:
-    """input * other, elementwise."""
-    return input * other
-
-
-@op(inplace=True, ufunc=np.true_divide, aliases=("divide", "true_divide"))
-def div(input: Any, other: Any) -> Any:
-    """input / other, elementwise; integers give the default float."""
-    return input / other
-
-
-@op
-def maximum(input: Tensor, other: Tensor) -> Tensor:
-    """Larger of two, elementwise; nan if either is."""
-    return bind(ew.maximum, promote(input, other), {})
-
-
-@op
-def minimum(input: Tensor, other: Tensor) -> Tensor:
-    """Smaller of two, elementwise; nan if either is."""
-    return bind(ew.minimum, promote(input, other), {})
-
-
-@op(inplace=True)
-def square(input: Tensor) -> Tensor:
-    """input * input."""
-    return pow(input, 2)
-
-
-@op(inplace=True)
-def reciprocal(input: Tensor) -> Tensor:
-    """1 / input."""
-    return 1.0 / input
-
-
-@op(inplace=True)
-def pow(input: Any, exponent: Any) -> Any:
-    """input ** exponent; a small integer exponent multiplies."""
-    if type(exponent) is int and 0 <= exponent <= _SMALL_POWER and isinstance(input, Tensor):
-        data = input._data
-        if type(data) is ndarray and data.dtype.kind == "f":
-            return bind1(ew.ipow, input, {"exponent": exponent})
-    if isinstance(input, Tensor) and type(exponent) in (int, float, bool) and int(exponent) == exponent \
-            and abs_small(int(exponent)):  # fmt: skip
-        n = int(exponent)
-        input = convert(input, result_type(input, exponent))
-        if n < 0 and not input.dtype.is_inexact:
-            raise DTypeError("Integers to negative integer powers are not allowed.")
-        return bind(ew.ipow, (input,), {"exponent": n})
-    if isinstance(input, Tensor) and type(exponent) is float and exponent == 0.5:
-        return sqrt(input)
-    for x in (input, exponent):
-        if not isinstance(x, Tensor) and not is_scalar(x):
-            return NotImplemented
-    if result_type(input, exponent) is dtypes.bool_:
-        raise DTypeError("pow: bool tensors are not supported", hint="convert with .int()")
-    return bind(ew.power, promote(input, exponent), {})
-
-
-def abs_small(n: int) -> bool:
-    """Whether a power is small enough to be done by multiplications."""
-    return -_SMALL_POWER <= n <= _SMALL_POWER
-
-
-@op(inplace=True, aliases=("clip",))
-def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
-    """input limited to [min, max]; either may be None."""
-    if min is None and max is None:
-        raise ShapeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    if isinstance(min, Tensor) or isinstance(max, Tensor):
-        out = input if min is None else maximum(input, min)
-        return out if max is None else minimum(out, max)
-    if not input.dtype.is_inexact and any(isinstance(v, float) for v in (min, max)):
-        input = input.to(dtypes.get_default_dtype())
-    return bind(ew.clamp, (input,), {"min": min, "max": max})
-
-
-@op(method=False)
-def where(condition: Tensor, input: Any, other: Any) -> Tensor:
-    """input where condition holds, else other."""
-    a, b = promote(input, other)
-    if not isinstance(a, Tensor) and not isinstance(b, Tensor):
-        a = full_scalar(a, result_type(input, other))
-    return bind(ew.where, (condition, a, b), {})
-
-
-def full_scalar(value: Any, dtype: DType) -> Tensor:
-    """A 0-d tensor of one number."""
-    from symgrad.ops.creation import full
-
-    return full((), value, dtype=dtype)
+def promoted(dtype: DType, *tensors: Any) -> list[Any]:
+    """Operands converted to one dtype."""
+    return [convert(x, dtype) for x in tensors]

@@ -9,6 +9,7 @@ import numpy as np
 from symgrad import dtypes
 from symgrad.dtypes import DType
 from symgrad.ops import elementwise as ew
+from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
 from symgrad.tensor.dispatch import bind
 from symgrad.tensor.host import HostScalar
@@ -43,11 +44,17 @@ def result_type(*xs: Any) -> DType:
 
 
 def convert(x: Any, dtype: DType) -> Any:
-    """A tensor cast to `dtype`, or a scalar of its category."""
+    """A tensor cast to `dtype`, or a scalar of its category, wrapped around if it is an integer."""
     if isinstance(x, Tensor):
         return x if x.dtype is dtype else bind(ew.cast, (x,), {"dtype": dtype})
     if type(x) is HostScalar or hasattr(x, "expr"):
         return x
     if dtype.is_inexact:
-        return complex(x) if dtype.is_complex else float(x)
-    return int(x) if dtype.category == dtypes.INTEGRAL else bool(x)
+        if dtype.is_complex:
+            return complex(x)
+        # NumPy takes bfloat16 for no float: beside it, a plain number would give float32.
+        return dtype.np.type(x) if dtype is dtypes.bfloat16 and not state.captures else float(x)
+    if dtype.category == dtypes.BOOL:
+        return bool(x)
+    limits = np.iinfo(dtype.np)
+    return (int(x) - limits.min) % (limits.max - limits.min + 1) + limits.min

@@ -7,7 +7,7 @@ from typing import Any
 
 from symgrad.dtypes import DType, bool_
 from symgrad.errors import DTypeError, ShapeError
-from symgrad.ir.primitive import Lowering, Primitive, Scalar
+from symgrad.ir.primitive import ArrayCall, Lowering, Primitive, Scalar
 from symgrad.ir.types import TensorType, broadcast_shapes, same_layout
 
 PRIMITIVES: dict[str, Primitive] = {}
@@ -30,38 +30,51 @@ def primitive(
     return prim
 
 
+LETTERS = "bifc"
+"""One letter per dtype category: bool, integers, floats, complex; `kinds` are made of them."""
+
+
 def elementwise(
     name: str,
     operands: str,
     *,
-    scalar: str,
     array: str,
+    scalar: str = "",
     grad: Mapping[Any, Any] | None = None,
-    result: DType | None = None,
-    floating: bool = False,
+    result: DType | Callable[[DType], DType] | None = None,
+    kinds: str = LETTERS,
     mixed: bool = False,
     **rest: Any,
 ) -> Primitive:
     """Declare an elementwise primitive.
 
-    Operands broadcast and, unless `mixed`, share one dtype, which is the result's unless `result`
-    is given; `floating` refuses others. Without `grad` it is not differentiable.
+    Operands broadcast and, unless `mixed`, share one dtype, of the `kinds` given, which is the result's
+    unless `result` says another. Without `grad` it is not differentiable; without `scalar` no loop
+    computes it, only the array form does.
     """
     names = operands.split()
 
     def infer(*types: TensorType, **params: Any) -> TensorType:
         if not mixed and any(t.dtype is not types[0].dtype for t in types):
             raise DTypeError(f"{name}: operands differ in dtype: {', '.join(map(str, types))}")
-        dtype = result or params.get("dtype") or types[-1].dtype
-        if floating and not dtype.is_inexact:
-            raise DTypeError(f"{name}: not defined for {types[0]}", hint="convert with .float()")
+        dtype = types[-1].dtype
+        check_kind(name, dtype, kinds)
+        if result is not None:
+            dtype = result if isinstance(result, DType) else result(dtype)
         shape = broadcast(name, names, types)
         return TensorType(shape, dtype, elementwise_strides(shape, types), types[0].device)
 
     return primitive(
-        name, operands, infer=infer, array=array, lower=Scalar(scalar),
+        name, operands, infer=infer, array=array, lower=Scalar(scalar) if scalar else ArrayCall(),
         grad=grad if grad is not None else dict.fromkeys(names), **rest,
     )  # fmt: skip
+
+
+def check_kind(name: str, dtype: DType, kinds: str) -> None:
+    """Raise PyTorch's error if an operation has no meaning for a dtype."""
+    if LETTERS[dtype.category] not in kinds:
+        hint = "convert with .float()" if kinds in ("f", "fc") and not dtype.is_inexact else ""
+        raise DTypeError(f'"{name}" not implemented for {dtype.name}', hint=hint)
 
 
 def broadcast(name: str, names: Any, types: tuple[TensorType, ...]) -> tuple[int, ...]:

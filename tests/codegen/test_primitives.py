@@ -51,8 +51,9 @@ def elementwise(dtype: str) -> str:
         elif takes(name, dtype):
             operands = ["a", "b", "m"][: len(prim.names)]
             add(f"{name}({', '.join(operands)})")
-    for target in dtypes.BY_NAME:
-        add(f"cast(a, dtype={target})")
+    for target in dtypes.ALL:
+        if target.is_native or target is dtypes.float16:
+            add(f"cast(a, dtype={target.name})")
     add("clone(a)")
     head = f"def f(a: {dtype}[4,9], b: {dtype}[4,9], m: bool[4,9]):"
     return "\n".join([head, *lines, f"    return {', '.join(outs)}"])

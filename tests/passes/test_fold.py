@@ -123,10 +123,12 @@ PARAMS = {
 @pytest.mark.parametrize("prim", SCALARS, ids=str)
 @pytest.mark.parametrize("number", NUMBERS)
 def test_folding_gives_the_bits_of_running(prim, number: float) -> None:
-    bits = prim.name.startswith("bitwise")
-    kinds = [dtypes.bool_ if bits or n == "cond" else dtypes.float32 for n in prim.names]
+    usual = dtypes.float32
+    if prim.name.startswith("bitwise"):
+        usual = dtypes.int64 if prim.name.endswith("shift") else dtypes.bool_
+    kinds = [dtypes.bool_ if n == "cond" else usual for n in prim.names]
     with np.errstate(all="ignore"):
-        atoms = tuple(Literal(bool(number) if k is dtypes.bool_ else number, k) for k in kinds)
+        atoms = tuple(Literal(np.asarray(number).astype(k.np).item(), k) for k in kinds)
         builder = Builder()
         outs = builder.emit(prim, atoms, PARAMS.get(prim.name, {}))
         graph = Graph("f", (), tuple(builder.eqns), outs)

@@ -55,9 +55,13 @@ class GradSlot:
 def memory_of(tensor: Tensor) -> int:
     """The identity of the memory under a concrete tensor: its ultimate owner."""
     data: Any = tensor._data
-    while isinstance(getattr(data, "base", None), np.ndarray):
-        data = data.base
-    return id(data)
+    while True:
+        base = getattr(data, "base", None)
+        if not isinstance(base, np.ndarray):  # as_strided holds its operand indirectly
+            base = getattr(base, "base", None)
+            if not isinstance(base, np.ndarray):
+                return id(data)
+        data = base
 
 
 def layout_of(tensors: Any) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from symgrad.ops import functional as ops
 from symgrad.ops.functional import sigmoid, tanh
+from symgrad.ops.padding import pad
 from symgrad.tensor.core import Tensor
 
 
@@ -66,4 +67,4 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return ops.flatten(input, start_dim, end_dim)
 
 
-__all__ = ["flatten", "l1_loss", "linear", "mse_loss", "relu", "sigmoid", "tanh"]
+__all__ = ["flatten", "l1_loss", "linear", "mse_loss", "pad", "relu", "sigmoid", "tanh"]

@@ -2,6 +2,7 @@
 
 from symgrad.ops import (
     arithmetic,
+    arrange,
     autograd,
     bitwise,
     choice,
@@ -14,17 +15,24 @@ from symgrad.ops import (
     functional,
     gradients,
     indexing,
-    methods,
+    joining,
     node_names,
+    padding,
     powers,
     random,
+    repeating,
     rounding,
+    splitting,
+    triangles,
     trigonometric,
 )
+
+from symgrad.ops import methods  # isort: skip - last: it attaches what the others declared
 from symgrad.ops.registry import PRIMITIVES
 
 __all__ = [
-    "PRIMITIVES", "arithmetic", "autograd", "bitwise", "choice", "comparison", "complex", "creation",
-    "division", "exponential", "function", "functional", "gradients", "indexing", "methods", "node_names",
-    "powers", "random", "rounding", "trigonometric",
+    "PRIMITIVES", "arithmetic", "arrange", "autograd", "bitwise", "choice", "comparison", "complex",
+    "creation", "division", "exponential", "function", "functional", "gradients", "indexing",
+    "joining", "methods", "node_names", "padding", "powers", "random", "repeating", "rounding",
+    "splitting", "triangles", "trigonometric",
 ]  # fmt: skip

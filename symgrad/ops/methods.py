@@ -6,6 +6,7 @@ from typing import Any
 
 from symgrad import dtypes
 from symgrad.ops import (
+    arrange,
     autograd,
     complex,
     creation,
@@ -34,15 +35,15 @@ def attach() -> None:
     Tensor.real = property(complex.real, complex.set_real)  # type: ignore[attr-defined]
     Tensor.imag = property(complex.imag, complex.set_imag)  # type: ignore[attr-defined]
     Tensor.where = lambda self, condition, other: functional.where(condition, self, other)  # type: ignore[attr-defined]
-    Tensor.expand_as = lambda self, other: functional.expand(self, tuple(other.shape))  # type: ignore[attr-defined]
-    Tensor.view_as = lambda self, other: functional.view(self, tuple(other.shape))  # type: ignore[attr-defined]
     Tensor.backward = autograd.tensor_backward  # type: ignore[attr-defined]
     for name in ("register_hook", "register_post_accumulate_grad_hook", "retain_grad", "detach", "detach_"):
         setattr(Tensor, name, getattr(autograd, name))
     for short, dtype in {**dtypes.ALIASES, "bool": dtypes.bool_}.items():
         setattr(Tensor, short, _converter(dtype))
-    Tensor.T = property(lambda self: functional.permute(self, tuple(reversed(range(self.ndim)))))  # type: ignore[attr-defined]
-    Tensor.mT = property(lambda self: functional.transpose(self, -2, -1))  # type: ignore[attr-defined]
+    Tensor.T = property(arrange.reverse_dims)  # type: ignore[attr-defined]
+    Tensor.mT = property(arrange.matrix_transpose)  # type: ignore[attr-defined]
+    Tensor.H = property(arrange.hermitian)  # type: ignore[attr-defined]
+    Tensor.mH = property(arrange.adjoint)  # type: ignore[attr-defined]
     Tensor.cpu = lambda self: functional.to(self, "cpu")  # type: ignore[attr-defined]
     Tensor.cuda = lambda self: functional.to(self, "cuda")  # type: ignore[attr-defined]
     for name in ("new_zeros", "new_ones", "new_full"):

@@ -12,6 +12,7 @@ from symgrad.ops.shape import permute as permute_p
 from symgrad.ops.shape import reshape as reshape_p
 from symgrad.ops.shape import slice_ as slice_p
 from symgrad.ops.shape import slice_write as slice_write_p
+from symgrad.ops.strides import bits as bits_p
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
 from symgrad.tensor.dispatch import bind
@@ -32,32 +33,54 @@ def resolve_shape(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
     """`shape` with its -1, if any, worked out."""
     if sum(1 for e in shape if e == -1) > 1:
         raise ShapeError("only one dimension can be inferred")
+    if any(e < -1 for e in shape):
+        raise ShapeError(f"invalid shape dimension {min(shape)}")
     if -1 not in shape:
         return shape
     known = 1
     for e in shape:
         known = known * (1 if e == -1 else e)
+    if known == 0 and numel == 0:
+        raise ShapeError(f"cannot reshape tensor of 0 elements into shape {list(map(int, shape))} because the "
+                         "unspecified dimension size -1 can be any value and is ambiguous")
     if known == 0 or numel % known:
         raise ShapeError(f"shape '{list(map(int, shape))}' is invalid for input of size {numel}")
     return tuple(numel // known if e == -1 else e for e in shape)
 
 
+def sizes_of(shape: tuple[Any, ...]) -> tuple[int, ...]:
+    """A shape given as ints or as one sequence."""
+    if len(shape) == 1 and not isinstance(shape[0], int) and not isinstance(shape[0], Tensor):
+        shape = tuple(shape[0])
+    return tuple(e if isinstance(e, int) else e.__index__() for e in shape)
+
+
 @op(out=False)
-def reshape(input: Tensor, *shape: Any) -> Tensor:
-    """The same elements in another shape; a view where strides allow, else a copy."""
-    size = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
-    if -1 in size or state.captures:
+def reshape(input: Tensor, *shape: Any, **named: Any) -> Tensor:
+    """The same elements in another shape; a view where strides allow, else a copy.
+
+    Shapes: one extent may be -1: what is left
+    Raises: RuntimeError where the number of elements differs
+    >>> sg.reshape(sg.arange(6), (2, -1))
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
+    """
+    size = sizes_of(shape or (named["shape"],))
+    if -1 in size or state.captures or any([e < 0 for e in size]):
         size = resolve_shape(size, input.numel())
     return bind_view(reshape_p, input, {"shape": size})
 
 
 @op(out=False, top=False)
 def view(input: Tensor, *shape: Any) -> Tensor:
-    """The same memory in another shape; an error where strides do not allow it."""
+    """The same memory in another shape, or read as another dtype; an error where strides do not allow it.
+
+    >>> sg.arange(6).view(3, 2).shape, sg.ones(1).view(sg.int32)
+    (torch.Size([3, 2]), tensor([1065353216], dtype=torch.int32))
+    """
     if len(shape) == 1 and isinstance(shape[0], DType):
-        raise DTypeError("view(dtype) is not supported", hint="use .to(dtype)")
-    size = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
-    size = resolve_shape(size, input.numel())
+        return view_bits(input, shape[0])
+    size = resolve_shape(sizes_of(shape), input.numel())
     if not input.is_contiguous() and reshape_p.lower.layout(  # type: ignore[union-attr]
             tuple(input.shape), input.stride(), 0, shape=size) is None:  # fmt: skip
         raise ShapeError(
@@ -66,19 +89,42 @@ def view(input: Tensor, *shape: Any) -> Tensor:
     return bind_view(reshape_p, input, {"shape": size})
 
 
+def view_bits(input: Tensor, dtype: DType) -> Tensor:
+    """`input`'s memory read as `dtype`."""
+    if dtype is input.dtype:
+        return slice_read(input, (slice(None),) * input.ndim)
+    if input._rg and state.is_grad_enabled() and not (dtype.is_inexact and input.dtype.is_inexact):
+        raise DTypeError(f"view({dtype.name}) of a tensor that requires grad", hint="detach() it first")
+    bits_p.infer(input.type_, dtype=dtype)
+    return bind_view(bits_p, input, {"dtype": dtype})
+
+
 @op(out=False)
 def permute(input: Tensor, *dims: Any) -> Tensor:
-    """Dimensions in another order."""
-    order = tuple(dims[0]) if len(dims) == 1 and not isinstance(dims[0], int) else dims
+    """Dimensions in another order, as a view.
+
+    Raises: RuntimeError where a dimension is missing or repeated
+    >>> sg.zeros(2, 3, 5).permute(2, 0, 1).shape
+    torch.Size([5, 2, 3])
+    """
+    order = sizes_of(dims)
+    if len(order) != input.ndim:
+        raise ShapeError(
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+            f"ordering of dimensions i.e. input.dim() = {input.ndim} is not equal to len(dims) = {len(order)}")
     order = tuple(normalize_dim(d, input.ndim) for d in order)
-    if sorted(order) != list(range(input.ndim)):
-        raise ShapeError(f"permute(sparse_coo): number of dimensions in the tensor input does not match {dims}")
+    if len(set(order)) != len(order):
+        raise ShapeError("permute(): duplicate dims are not allowed.")
     return bind_view(permute_p, input, {"dims": order})
 
 
 @op(out=False, aliases=("swapaxes", "swapdims"))
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
-    """Two dimensions exchanged."""
+    """Two dimensions exchanged, as a view.
+
+    >>> sg.zeros(2, 3, 5).transpose(0, -1).shape
+    torch.Size([5, 3, 2])
+    """
     if input.ndim == 0:
         normalize_dim(dim0, 0), normalize_dim(dim1, 0)
         return permute(input, ())
@@ -90,7 +136,11 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
 
 @op(out=False)
 def t(input: Tensor) -> Tensor:
-    """The transpose of a tensor of at most two dimensions."""
+    """The transpose of a tensor of at most two dimensions, as a view.
+
+    >>> sg.zeros(2, 3).t().shape
+    torch.Size([3, 2])
+    """
     if input.ndim > 2:
         raise ShapeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
     return bind_view(permute_p, input, _SWAP) if input.ndim == 2 else permute(input, tuple(range(input.ndim)))
@@ -98,35 +148,60 @@ def t(input: Tensor) -> Tensor:
 
 @op(out=False)
 def expand(input: Tensor, *shape: Any) -> Tensor:
-    """Extents of 1 repeated without copying; -1 keeps an extent."""
-    size = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
+    """Extents of 1 repeated without copying; -1 keeps an extent.
+
+    Gradient: summed over the repeated extents
+    >>> sg.tensor([[1], [2]]).expand(-1, 3)
+    tensor([[1, 1, 1],
+            [2, 2, 2]])
+    """
+    size = sizes_of(shape)
     pad = len(size) - input.ndim
     if pad < 0:
         raise ShapeError(f"expand({list(input.shape)}, size={list(size)}): the number of sizes provided "
                          f"({len(size)}) must be greater or equal to the number of dimensions ({input.ndim})")
+    if any(e < -1 or e == -1 and i < pad for i, e in enumerate(size)):
+        raise ShapeError(f"The expanded size of the tensor ({min(size)}) isn't allowed in a leading, non-existing "
+                         f"dimension {size.index(min(size))}")
     size = tuple(input.shape[i - pad] if e == -1 else e for i, e in enumerate(size))
+    if not pad and size == tuple(input.shape):
+        return slice_read(input, (slice(None),) * input.ndim)
     return bind_view(expand_p, input, {"shape": size})
 
 
 @op(out=False)
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
-    """A new extent of 1 at `dim`."""
+    """A new extent of 1 at `dim`, as a view.
+
+    >>> sg.zeros(3).unsqueeze(1).shape
+    torch.Size([3, 1])
+    """
     place = normalize_dim(dim, input.ndim + 1)
     return slice_read(input, (slice(None),) * place + (None,) + (slice(None),) * (input.ndim - place))
 
 
 @op(out=False)
 def squeeze(input: Tensor, dim: Any = None) -> Tensor:
-    """Extents of 1 removed (all, or at `dim`)."""
+    """Extents of 1 removed (all, or those in `dim`), as a view.
+
+    >>> sg.zeros(1, 3, 1).squeeze(0).shape
+    torch.Size([3, 1])
+    """
     dims = range(input.ndim) if dim is None else [dim] if isinstance(dim, int) else dim
     gone = {normalize_dim(d, input.ndim) for d in dims}
+    if dim is not None and len(gone) != len(tuple(dims)):
+        raise ShapeError("dim appears multiple times in the list of dims")
     return slice_read(input, tuple(
         0 if i in gone and e == 1 else slice(None) for i, e in enumerate(input.shape)))  # fmt: skip
 
 
 @op(out=False)
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """Dimensions start_dim … end_dim made one."""
+    """Dimensions start_dim … end_dim made one.
+
+    >>> sg.zeros(2, 3, 5).flatten(1).shape
+    torch.Size([2, 15])
+    """
     if input.ndim == 0:
         return reshape(input, (1,))
     start, end = normalize_dim(start_dim, input.ndim), normalize_dim(end_dim, input.ndim)

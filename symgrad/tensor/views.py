@@ -67,7 +67,10 @@ def shares_memory(out: Tensor, x: Tensor) -> bool:
     data, base = out._data, x._data
     if not isinstance(data, np.ndarray):
         return True if not hasattr(data, "base") else data.base is not None
-    return data.base is not None and (data.base is base or data.base is base.base)
+    memory = data.base
+    if memory is not None and not isinstance(memory, np.ndarray):  # as_strided holds its operand indirectly
+        memory = getattr(memory, "base", None)
+    return memory is not None and (memory is base or memory is base.base)
 
 
 def replay(view: Tensor) -> None:

@@ -1,0 +1,194 @@
+"""Tensors put together: one primitive, `cat`, and the functions that bring shapes into line for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from symgrad.errors import ShapeError
+from symgrad.ir.primitive import ArrayCall
+from symgrad.ir.types import TensorType
+from symgrad.ops.promotion import convert, result_type
+from symgrad.ops.public import op
+from symgrad.ops.registry import primitive
+from symgrad.ops.repeating import atleast_1d, atleast_2d, atleast_3d
+from symgrad.ops.shapes import normalize_dim, reshape, slice_read, slice_write, unsqueeze
+from symgrad.tensor.core import Tensor
+from symgrad.tensor.dispatch import bind
+
+
+def _infer_cat(*types: TensorType, dim: int, sizes: Any) -> TensorType:
+    total = sizes[0]
+    for extent in sizes[1:]:
+        total = total + extent
+    shape = types[0].shape
+    return types[0].with_shape((*shape[:dim], total, *shape[dim + 1 :]))
+
+
+def _cat(np: Any, xs: Any, dim: Any) -> Any:
+    """Row-major whatever the operands' order of memory is."""
+    shape = list(xs[0].shape)
+    shape[dim] = sum([x.shape[dim] for x in xs])
+    return np.concatenate(xs, dim, out=np.empty(shape, xs[0].dtype))
+
+
+cat_p = primitive(
+    "cat", "*xs", params=("dim", "sizes"), infer=_infer_cat, array="_cat(np, xs, dim)", helpers={"_cat": _cat},
+    lower=ArrayCall(), grad=dict(xs=lambda g, dim, sizes: parts_of(g, sizes, dim)),
+    doc="Tensors one after the other along an extent; `sizes` are theirs.", gradient="dxs = g cut into parts",
+)  # fmt: skip
+
+
+def parts_of(x: Tensor, sizes: Any, dim: int) -> tuple[Tensor, ...]:
+    """`x` cut along `dim` into parts of the given sizes, as views."""
+    found = []
+    start = 0
+    before, after = (slice(None),) * dim, (slice(None),) * (x.ndim - dim - 1)
+    for size in map(int, sizes):
+        found.append(slice_read(x, (*before, slice(start, start + size), *after)))
+        start += size
+    return tuple(found)
+
+
+def as_list(tensors: Any, what: str) -> list[Tensor]:
+    """The operands of a function over a sequence; TypeError for what is none."""
+    if isinstance(tensors, Tensor) or not isinstance(tensors, Iterable):
+        raise TypeError(f"{what}(): argument 'tensors' (position 1) must be tuple of Tensors, not "
+                        f"{type(tensors).__name__}")
+    found = list(tensors)
+    for i, x in enumerate(found):
+        if not isinstance(x, Tensor):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
+    return found
+
+
+@op(aliases=("concat", "concatenate"), method=False)
+def cat(tensors: Any, dim: int = 0) -> Tensor:
+    """Tensors one after the other along a dimension; all other extents must be equal.
+
+    Dtype: the promoted one
+    Gradient: cut into parts
+    Raises: RuntimeError where other extents differ
+    >>> sg.cat([sg.tensor([1, 2]), sg.tensor([3.5])])
+    tensor([1.0000, 2.0000, 3.5000])
+    """
+    given = as_list(tensors, "cat")
+    if not given:
+        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
+    kept = [(i, x) for i, x in enumerate(given) if tuple(x.shape) != (0,)]
+    for i, x in enumerate(given):
+        if not x.ndim:
+            raise ShapeError(f"zero-dimensional tensor (at position {i}) cannot be concatenated")
+    dtype = given[0].dtype if all(x.dtype is given[0].dtype for x in given) else result_type(*given)
+    if not kept:
+        normalize_dim(dim, 1)
+        return convert(given[0], dtype).clone()  # type: ignore[no-any-return]
+    first = kept[0][1]
+    place = normalize_dim(dim, first.ndim)
+    for i, x in kept:
+        if x.ndim != first.ndim:
+            raise ShapeError(f"Tensors must have same number of dimensions: got {first.ndim} and {x.ndim}")
+        for d in range(x.ndim):
+            if d != place and x.shape[d] != first.shape[d]:
+                raise ShapeError(
+                    f"Sizes of tensors must match except in dimension {place}. Expected size {int(first.shape[d])} "
+                    f"but got size {int(x.shape[d])} for tensor number {i} in the list.")
+    parts = tuple(convert(x, dtype) for _, x in kept)
+    return bind(cat_p, parts, {"dim": place, "sizes": tuple(x.shape[place] for x in parts)})
+
+
+@op(method=False)
+def stack(tensors: Any, dim: int = 0) -> Tensor:
+    """Tensors of one shape along a new dimension.
+
+    >>> sg.stack([sg.tensor([1, 2]), sg.tensor([3, 4])], dim=1)
+    tensor([[1, 3],
+            [2, 4]])
+    """
+    given = as_list(tensors, "stack")
+    if not given:
+        raise ShapeError("stack expects a non-empty TensorList")
+    place = normalize_dim(dim, given[0].ndim + 1)
+    for i, x in enumerate(given):
+        if tuple(x.shape) != tuple(given[0].shape):
+            raise ShapeError(f"stack expects each tensor to be equal size, but got {list(given[0].shape)} at entry 0 "
+                             f"and {list(x.shape)} at entry {i}")
+    return cat([unsqueeze(x, place) for x in given], place)
+
+
+@op(method=False)
+def hstack(tensors: Any) -> Tensor:
+    """Tensors side by side: along the first dimension if they are 1-d, else the second.
+
+    >>> sg.hstack((sg.tensor([1, 2]), sg.tensor([3])))
+    tensor([1, 2, 3])
+    """
+    given = [atleast_1d(x) for x in nonempty(tensors, "hstack")]
+    return cat(given, 0 if given[0].ndim == 1 else 1)
+
+
+@op(method=False, aliases=("row_stack",))
+def vstack(tensors: Any) -> Tensor:
+    """Tensors below each other, 1-d ones as rows.
+
+    >>> sg.vstack((sg.tensor([1, 2]), sg.tensor([3, 4]))).shape
+    torch.Size([2, 2])
+    """
+    return cat([atleast_2d(x) for x in nonempty(tensors, "vstack")], 0)
+
+
+@op(method=False)
+def dstack(tensors: Any) -> Tensor:
+    """Tensors behind each other, along the third dimension.
+
+    >>> sg.dstack((sg.tensor([1, 2]), sg.tensor([3, 4]))).shape
+    torch.Size([1, 2, 2])
+    """
+    return cat([atleast_3d(x) for x in nonempty(tensors, "dstack")], 2)
+
+
+@op(method=False)
+def column_stack(tensors: Any) -> Tensor:
+    """Tensors side by side, 0-d and 1-d ones as columns.
+
+    >>> sg.column_stack((sg.tensor([1, 2]), sg.tensor([3, 4])))
+    tensor([[1, 3],
+            [2, 4]])
+    """
+    given = nonempty(tensors, "column_stack")
+    return hstack([x if x.ndim > 1 else reshape(x, (x.numel(), 1)) for x in given])
+
+
+def nonempty(tensors: Any, what: str) -> list[Tensor]:
+    """A sequence of at least one tensor."""
+    given = as_list(tensors, what)
+    if not given:
+        raise ShapeError(f"{what} expects a non-empty TensorList")
+    return given
+
+
+@op(method=False, out=False)
+def block_diag(*tensors: Any) -> Tensor:
+    """A matrix with the given ones along its diagonal and zeros elsewhere.
+
+    >>> sg.block_diag(sg.tensor([[1, 2]]), sg.tensor(3))
+    tensor([[1, 2, 0],
+            [0, 0, 3]])
+    """
+    from symgrad.ops.creation import zeros
+
+    for i, x in enumerate(tensors):
+        if not isinstance(x, Tensor):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
+        if x.ndim > 2:
+            raise ShapeError(f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has "
+                             f"{x.ndim} dimensions")
+    dtype = result_type(*[x if x.ndim else x.reshape(1) for x in tensors])
+    blocks = [convert(atleast_2d(x), dtype) for x in tensors]
+    out = zeros(sum(b.shape[0] for b in blocks), sum(b.shape[1] for b in blocks), dtype=dtype)
+    row = column = 0
+    for block in blocks:
+        down, across = row + int(block.shape[0]), column + int(block.shape[1])
+        out = slice_write(out, block, (slice(row, down), slice(column, across)))
+        row, column = down, across
+    return out

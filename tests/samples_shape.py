@@ -38,7 +38,8 @@ SAMPLES: dict[str, list[Sample]] = {
     ],
     "unfold": [
         Sample("usual", (_X,), dict(dim=1, size=2, step=1)), Sample("apart", (_X,), dict(dim=1, size=2, step=2)),
-        Sample("gaps", (values(7),), dict(dim=0, size=2, step=3)), Sample("first", (_CUBE,), dict(dim=0, size=2, step=1)),
+        Sample("gaps", (values(7),), dict(dim=0, size=2, step=3)),
+        Sample("first", (_CUBE,), dict(dim=0, size=2, step=1)),
         Sample("0-d", (values(),), dict(dim=0, size=1, step=1)), Sample("size 0", (_X,), dict(dim=0, size=0, step=1)),
         Sample("empty", (values(0, 4),), dict(dim=1, size=2, step=1)),
         Sample("strided", (strided(_X),), dict(dim=0, size=2, step=1)),

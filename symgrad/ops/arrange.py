@@ -8,9 +8,9 @@ from typing import Any
 from symgrad.errors import DimError, ShapeError, TraceError
 from symgrad.ops.public import op
 from symgrad.ops.shapes import flatten, normalize_dim, permute, reshape, slice_read, transpose, view
-from symgrad.ops.strides import restride
 from symgrad.ops.strides import diagonal as diagonal_p
 from symgrad.ops.strides import flip as flip_p
+from symgrad.ops.strides import restride
 from symgrad.ops.strides import unfold as unfold_p
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor

@@ -119,8 +119,7 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
     tensor([1, 2, 2, 2])
     """
     if repeats is None:
-        counts = input
-        return wrap(np.repeat(np.arange(counts.numel()), counts_of(counts)))
+        return wrap(np.repeat(np.arange(input.numel()), counts_of(input)))
     if dim is None:
         input, dim = flatten(input), 0
     place = normalize_dim(dim, input.ndim)

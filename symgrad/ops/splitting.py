@@ -96,7 +96,7 @@ def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, *
             raise ShapeError(f"number of sections must be larger than 0, got {given}")
         small, more = divmod(extent, given)
         return parts_of(input, [small + (i < more) for i in range(given)], place)
-    cuts = [0, *given, extent]
+    cuts = [0, *(given or ()), extent]
     before, after = (slice(None),) * place, (slice(None),) * (input.ndim - place - 1)
     return tuple(slice_read(input, (*before, slice(a, b if n < len(cuts) - 2 else None), *after))
                  for n, (a, b) in enumerate(zip(cuts, cuts[1:])))  # fmt: skip

@@ -8,7 +8,9 @@ from symgrad.ops import (
     choice,
     comparison,
     complex,
+    counting,
     creation,
+    cumulative,
     division,
     exponential,
     function,
@@ -17,12 +19,16 @@ from symgrad.ops import (
     indexing,
     joining,
     node_names,
+    norms,
     padding,
     powers,
     random,
     repeating,
+    returns,
     rounding,
+    sorting,
     splitting,
+    statistics,
     triangles,
     trigonometric,
 )
@@ -32,7 +38,8 @@ from symgrad.ops.registry import PRIMITIVES
 
 __all__ = [
     "PRIMITIVES", "arithmetic", "arrange", "autograd", "bitwise", "choice", "comparison", "complex",
-    "creation", "division", "exponential", "function", "functional", "gradients", "indexing",
-    "joining", "methods", "node_names", "padding", "powers", "random", "repeating", "rounding",
-    "splitting", "triangles", "trigonometric",
+    "counting", "creation", "cumulative", "division", "exponential", "function", "functional",
+    "gradients", "indexing", "joining", "methods", "node_names", "norms", "padding", "powers", "random",
+    "repeating", "returns", "rounding", "sorting", "splitting", "statistics", "triangles",
+    "trigonometric",
 ]  # fmt: skip

@@ -51,7 +51,6 @@ def attach() -> None:
     Tensor.data_ptr = lambda self: self.array("data_ptr()").__array_interface__["data"][0]  # type: ignore[attr-defined]
     Tensor.element_size = lambda self: self.dtype.itemsize  # type: ignore[attr-defined]
     Tensor.type_as = lambda self, other: functional.to(self, other.dtype)  # type: ignore[attr-defined]
-    Tensor.norm = lambda self: functional.sqrt(functional.sum(self * self))  # type: ignore[attr-defined]
 
 
 def _converter(dtype: dtypes.DType) -> Any:

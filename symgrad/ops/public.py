@@ -111,8 +111,9 @@ WORDS = {"axis": "dim", "keepdims": "keepdim"}
 
 
 def numpy_words(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` taking `axis` for `dim` and `keepdims` for `keepdim`, as PyTorch does, if it has those."""
-    if "dim" not in inspect.signature(function).parameters:
+    """`function` taking `axis` for `dim` and `keepdims` for `keepdim`, as PyTorch does, unless it does so itself."""
+    known = inspect.signature(function).parameters
+    if "dim" not in known or "axis" in known:
         return function
 
     @functools.wraps(function)

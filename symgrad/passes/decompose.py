@@ -24,7 +24,13 @@ def decompose(graph: Graph) -> Graph:
         recorder.loc, recorder.phase, recorder.origin = eqn.loc, eqn.phase, eqn.origin
         with recorder, state.no_grad():
             result = eqn.prim.lower.formula(*map(as_operand, eqn.inputs), **eqn.params)
-        assert isinstance(result, Tensor) and isinstance(result._data, Value)
-        return (result._data,)
+        results = result if eqn.prim.multiple else (result,)
+        return tuple([value_of(x) for x in results])
 
     return rewrite(graph, visit)
+
+
+def value_of(result: Tensor) -> Value:
+    """The value under a formula's result."""
+    assert isinstance(result, Tensor) and isinstance(result._data, Value)
+    return result._data

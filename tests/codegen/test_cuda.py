@@ -338,13 +338,15 @@ def test_a_model_trains_through_compile():
 
 
 @pytest.mark.parametrize("shape", [(3, 300), (300, 3), (2, 5, 70), (1, 2000), (2000, 1), (33, 1, 40)])
-@pytest.mark.parametrize("dtype", ["f32", "i64"])
+@pytest.mark.parametrize("dtype", ["f32", "i64", "i8", "bool"])
 def test_axes(shape, dtype):
-    axes = [(n,) for n in range(len(shape))] + [(0, len(shape) - 1)]
-    lines = [f"    {op}{k} = {op}(y, axis={axis})" for k, axis in enumerate(axes) for op in ("sum", "amax")]
+    axes = [(n,) for n in range(len(shape))] + [(0, len(shape) - 1), tuple(range(len(shape)))]
+    ops = ("any", "all") if dtype == "bool" else ("sum", "amax", "prod", "amin")
+    lines = [f"    {op}{k} = {op}(y, axis={axis})" for k, axis in enumerate(axes) for op in ops]
     names = ", ".join(line.split()[0] for line in lines)
     extents = ",".join(map(str, shape))
-    text = f"def f(x: {dtype}[{extents}]):\n    y = add(x, x)\n" + "\n".join(lines)
+    first = "bitwise_not(x)" if dtype == "bool" else "add(x, x)"
+    text = f"def f(x: {dtype}[{extents}]):\n    y = {first}\n" + "\n".join(lines)
     held(f"{text}\n    return y, {names}")
 
 

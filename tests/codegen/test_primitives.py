@@ -89,7 +89,8 @@ def test_elementwise(dtype, backend):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("dtype", ("bool", *INTEGERS, *FLOATS))
 def test_reductions_and_views(dtype, backend):
-    reduces = [n for n, p in PRIMITIVES.items() if isinstance(p.lower, Reduce)]
+    reduces = [n for n, p in PRIMITIVES.items() if isinstance(p.lower, Reduce)
+               and (dtype == "bool" or n not in ("any", "all"))]  # fmt: skip
     lines, outs = [], []
     for name in reduces:
         for axis in ("(0,)", "(1,)", "(0, 1)", "()"):

@@ -1,0 +1,250 @@
+"""Where things are: indices of the largest, of sorted order, of the middle, of the place to insert.
+
+No gradient flows through an index; the values are taken by `gather`, whose gradient is the selection's.
+nan is larger than every number, and of equal elements the first comes first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symgrad.dtypes import bool_, int32, int64
+from symgrad.errors import DimError, DTypeError, ShapeError
+from symgrad.ir.primitive import ArrayCall, Composite
+from symgrad.ir.types import TensorType
+from symgrad.ops.reduce import even_grad
+from symgrad.ops.registry import primitive
+
+
+def _gone(x: TensorType, axis: int) -> tuple[int, ...]:
+    return tuple(e for i, e in enumerate(x.shape) if i != axis)
+
+
+def needs_elements(name: str, x: Any, axis: int) -> None:
+    """PyTorch's error where an axis has nothing to choose from."""
+    if x.ndim and x.shape[axis] == 0:
+        raise DimError(f"{name}(): Expected reduction dim {axis} to have non-zero size.")
+
+
+def _infer_choice(name: str) -> Any:
+    def infer(x: TensorType, axis: int, **params: Any) -> TensorType:
+        if x.dtype.is_complex:
+            raise DTypeError(f"{name}(): does not support complex input")
+        needs_elements(name, x, axis)
+        return TensorType(_gone(x, axis), int64, None, x.device)
+
+    return infer
+
+
+def _infer_order(x: TensorType, axis: int, **params: Any) -> TensorType:
+    if x.dtype.is_complex:
+        raise DTypeError("Sort does not support complex dtypes on CPU")
+    shape = list(x.shape)
+    if "k" in params and shape:
+        if not 0 <= params["k"] <= shape[axis]:
+            raise ShapeError("selected index k out of range")
+        shape[axis] = params["k"]
+    return TensorType(tuple(shape), int64, None, x.device)
+
+
+def _infer_extreme_dim(name: str) -> Any:
+    def infer(x: TensorType, axis: int) -> tuple[TensorType, TensorType]:
+        index = _infer_choice(name)(x, axis)
+        return TensorType(index.shape, x.dtype, None, x.device), index
+
+    return infer
+
+
+def _with_index(np: Any, fold: Any, arg: Any, x: Any, axis: Any) -> Any:
+    """The largest (smallest) along an axis, and where it is."""
+    if x.ndim == 0:
+        return np.array(x), np.zeros((), "int64")
+    return np.asarray(fold(x, axis=axis), order="C"), np.asarray(arg(x, axis=axis))
+
+
+def _one_of(np: Any, arg: Any, x: Any, axis: Any) -> Any:
+    return np.asarray(arg(x, axis=axis)) if x.ndim else np.zeros((), "int64")
+
+
+def _argsort(np: Any, x: Any, axis: Any, descending: Any) -> Any:
+    """A stable order, nan last; descending, nan first and equal elements still in their own order."""
+    if x.ndim == 0:
+        return np.zeros((), "int64")
+    if not descending:
+        return np.argsort(x, axis=axis, kind="stable")
+    order = np.argsort(np.flip(x, axis), axis=axis, kind="stable")
+    return np.asarray(x.shape[axis] - 1 - np.flip(order, axis), order="C")
+
+
+def _argtopk(np: Any, x: Any, axis: Any, k: Any, largest: Any) -> Any:
+    """Indices of the k largest (smallest) in order, found by partition before they are sorted."""
+    if x.ndim == 0:
+        return np.zeros((), "int64")
+    extent = x.shape[axis]
+    if k > 0 and 8 * k < extent:
+        parts = np.argpartition(x, extent - k if largest else k - 1, axis=axis)
+        found = np.take(parts, np.arange(extent - k, extent) if largest else np.arange(k), axis=axis)
+        found = np.sort(found, axis=axis)
+        order = _argsort(np, np.take_along_axis(x, found, axis), axis, largest)
+        return np.asarray(np.take_along_axis(found, order, axis), order="C")
+    return np.asarray(np.take(_argsort(np, x, axis, largest), np.arange(k), axis=axis), order="C")
+
+
+def _argkth(np: Any, x: Any, axis: Any, k: Any) -> Any:
+    if x.ndim == 0:
+        return np.zeros((), "int64")
+    return np.asarray(np.take(np.argsort(x, axis=axis, kind="stable"), k - 1, axis=axis), order="C")
+
+
+def _argmedian(np: Any, x: Any, axis: Any, skip_nan: Any) -> Any:
+    """Where the lower median is; the first nan, if nans count and there is one."""
+    if x.ndim == 0:
+        return np.zeros((), "int64")
+    order = np.argsort(x, axis=axis, kind="stable")
+    nans = x != x
+    counted = x.shape[axis] - np.sum(nans, axis=axis, keepdims=True) if skip_nan else x.shape[axis]
+    place = np.broadcast_to(np.maximum((counted - 1) // 2, 0), np.sum(nans, axis=axis, keepdims=True).shape)
+    found = np.take_along_axis(order, place, axis)
+    if not skip_nan:
+        found = np.where(np.any(nans, axis=axis, keepdims=True), np.argmax(nans, axis=axis, keepdims=True), found)
+    return np.asarray(np.squeeze(found, axis), order="C")
+
+
+def _median(np: Any, x: Any, skip_nan: Any) -> Any:
+    """The lower median of all elements; nan of none."""
+    flat = x.reshape(-1)
+    if flat.size == 0:
+        return np.full((), np.nan, x.dtype)
+    return np.asarray(flat[_argmedian(np, flat, 0, skip_nan)])
+
+
+def _argmode(np: Any, x: Any, axis: Any) -> Any:
+    """The last place of the most frequent element, of the smallest such."""
+    if x.ndim == 0:
+        return np.zeros((), "int64")
+    rows = np.moveaxis(x, axis, -1)
+    order = np.argsort(rows, axis=-1, kind="stable")
+    ranked = np.take_along_axis(rows, order, -1)
+    places = np.broadcast_to(np.arange(rows.shape[-1]), rows.shape)
+    ends = np.ones(rows.shape, "bool")
+    ends[..., :-1] = ranked[..., 1:] != ranked[..., :-1]
+    last = np.where(ends, places, -1)
+    before = np.full(rows.shape, -1)
+    step = 1
+    run = np.concatenate((before[..., :1], last[..., :-1]), -1)
+    while step < rows.shape[-1]:
+        run = np.concatenate((run[..., :step], np.maximum(run[..., step:], run[..., :-step])), -1)
+        step = 2 * step
+    length = np.where(ends, places - run, 0)
+    best = np.argmax(length, axis=-1)[..., None]
+    return np.asarray(np.take_along_axis(order, best, -1)[..., 0], order="C")
+
+
+def _searchsorted(np: Any, boundaries: Any, x: Any, right: Any, small: Any) -> Any:
+    """Where each element would be inserted into its sorted row."""
+    side = "right" if right else "left"
+    if boundaries.ndim == 1:
+        found = np.searchsorted(boundaries, x.reshape(-1), side).reshape(x.shape)
+    else:
+        rows, wanted = boundaries.reshape(-1, boundaries.shape[-1]), x.reshape(-1, x.shape[-1] if x.ndim else 1)
+        found = np.stack([np.searchsorted(row, w, side) for row, w in zip(rows, wanted)]) if len(rows) else wanted
+        found = found.reshape(x.shape)
+    return found.astype("int32" if small else "int64")
+
+
+def _infer_search(boundaries: TensorType, x: TensorType, right: bool, small: bool) -> TensorType:
+    if boundaries.ndim != 1 and boundaries.shape[:-1] != x.shape[:-1]:
+        raise ShapeError(
+            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
+            "tensor and input value tensor must match, but we got boundaries tensor "
+            f"{list(map(int, boundaries.shape))} and input value tensor {list(map(int, x.shape))}")
+    return TensorType(x.shape, int32 if small else int64, None, x.device)
+
+
+argmax = primitive(
+    "argmax", "x", params=("axis",), infer=_infer_choice("argmax"), array="_one_of(np, np.argmax, x, axis)",
+    helpers={"_one_of": _one_of}, lower=ArrayCall(), grad=dict(x=None),
+    doc="Index along axis of the largest element, of the first nan if there is one.",
+)
+argmin = primitive(
+    "argmin", "x", params=("axis",), infer=_infer_choice("argmin"), array="_one_of(np, np.argmin, x, axis)",
+    helpers={"_one_of": _one_of}, lower=ArrayCall(), grad=dict(x=None),
+    doc="Index along axis of the smallest element, of the first nan if there is one.",
+)
+
+
+def _selected(g: Any, outs: Any, x_shape: Any, axis: int) -> Any:
+    """g at the elements chosen, zero elsewhere."""
+    from symgrad.ops.creation import zeros
+    from symgrad.ops.index import put
+
+    if not x_shape:
+        return g[0]
+    room = zeros((), dtype=g[0].dtype, device=g[0].device).expand(x_shape)
+    return put(room, g[0].unsqueeze(axis), (outs[1].unsqueeze(axis),), (axis,), aligned=True)
+
+
+def _both(name: str, arg: str) -> Any:
+    def formula(x: Any, axis: int) -> Any:
+        return getattr(x, name)(axis if x.ndim else ()), getattr(x, arg)(axis)
+
+    return formula
+
+
+max_dim = primitive(
+    "max_dim", "x", params=("axis",), infer=_infer_extreme_dim("max"), multiple=True,
+    array="_with_index(np, np.max, np.argmax, x, axis)", helpers={"_with_index": _with_index},
+    lower=Composite(_both("amax", "argmax")), grad=dict(x=_selected),
+    doc="Largest along axis (nan if any is), and the index of the first such.",
+    gradient="g at the index, zero elsewhere",
+)
+min_dim = primitive(
+    "min_dim", "x", params=("axis",), infer=_infer_extreme_dim("min"), multiple=True,
+    array="_with_index(np, np.min, np.argmin, x, axis)", helpers={"_with_index": _with_index},
+    lower=Composite(_both("amin", "argmin")), grad=dict(x=_selected),
+    doc="Smallest along axis (nan if any is), and the index of the first such.",
+    gradient="g at the index, zero elsewhere",
+)
+argsort = primitive(
+    "argsort", "x", params=("axis", "descending"), infer=_infer_order, array="_argsort(np, x, axis, descending)",
+    helpers={"_argsort": _argsort}, lower=ArrayCall(), grad=dict(x=None),
+    doc="The indices that sort x along axis, stably.",
+)
+argtopk = primitive(
+    "argtopk", "x", params=("axis", "k", "largest"), infer=_infer_order, array="_argtopk(np, x, axis, k, largest)",
+    helpers={"_argtopk": _argtopk, "_argsort": _argsort}, lower=ArrayCall(), grad=dict(x=None),
+    doc="Indices of the k largest (or smallest) along axis, in order.", source="Hoare 1961, Algorithm 65: Find",
+)
+argkth = primitive(
+    "argkth", "x", params=("axis", "k"), infer=_infer_choice("kthvalue"), array="_argkth(np, x, axis, k)",
+    helpers={"_argkth": _argkth}, lower=ArrayCall(), grad=dict(x=None),
+    doc="Index of the k-th smallest along axis, counted from 1.",
+)
+argmedian = primitive(
+    "argmedian", "x", params=("axis", "skip_nan"), infer=_infer_choice("median"),
+    array="_argmedian(np, x, axis, skip_nan)", helpers={"_argmedian": _argmedian}, lower=ArrayCall(), grad=dict(x=None),
+    doc="Index of the lower median along axis (of the first nan, unless nans are skipped).",
+)
+median = primitive(
+    "median", "x", params=("skip_nan",), infer=lambda x, skip_nan: x.with_shape(()),
+    array="_median(np, x, skip_nan)", helpers={"_median": _median, "_argmedian": _argmedian}, lower=ArrayCall(),
+    grad=dict(x=lambda g, x, out: even_grad(g, x, out, tuple(range(x.ndim)))),
+    doc="The lower median of all elements; nan if one is, unless nans are skipped.",
+    gradient="shared equally among the elements equal to it",
+)
+argmode = primitive(
+    "argmode", "x", params=("axis",), infer=_infer_choice("mode"), array="_argmode(np, x, axis)",
+    helpers={"_argmode": _argmode}, lower=ArrayCall(), grad=dict(x=None),
+    doc="Last index along axis of the most frequent element, of the smallest such.",
+)
+searchsorted = primitive(
+    "searchsorted", "boundaries x", params=("right", "small"), infer=_infer_search,
+    array="_searchsorted(np, boundaries, x, right, small)", helpers={"_searchsorted": _searchsorted},
+    lower=ArrayCall(), grad=dict(boundaries=None, x=None),
+    doc="Where each element of x would be inserted into sorted boundaries (a row for each row of x, or one).",
+    source="Knuth, TAOCP 6.2.1 (binary search)",
+)
+isin = primitive(
+    "isin", "x tests", infer=lambda x, tests: TensorType(x.shape, bool_, None, x.device), array="np.isin(x, tests)",
+    lower=ArrayCall(), grad=dict(x=None, tests=None), doc="Whether each element of x is one of tests.",
+)

@@ -7,7 +7,8 @@ from typing import Any
 from symgrad import dtypes
 from symgrad.errors import DTypeError, ShapeError
 from symgrad.ops import returns, scans
-from symgrad.ops.public import PUBLIC, op
+from symgrad.ops.joining import cat
+from symgrad.ops.public import op
 from symgrad.ops.reductions import summable
 from symgrad.ops.shapes import normalize_dim
 from symgrad.ops.sorting import taken
@@ -98,7 +99,7 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Any = None, append: 
     axis = normalize_dim(dim, input.ndim)
     parts = [x for x in (prepend, input, append) if x is not None]
     if len(parts) > 1 and n > 0:
-        input = PUBLIC["cat"].function(parts, axis)
+        input = cat(parts, axis)
     head: list[Any] = [slice(None)] * input.ndim
     for _ in range(n):
         extent = input.shape[axis]

@@ -6,6 +6,7 @@ Nothing here asserts: a `Tally` has what passed, what there was, and the first w
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -26,8 +27,10 @@ from opinfo.convert import (
     leaves,
     tree_map,
 )
-from opinfo.left_out import LOOSE
+from opinfo.left_out import EAGER, LOOSE, LeftOut, entries
 from opinfo.named import RANDOM, UNINITIALISED
+from symgrad.compiler.compiled import EagerFallbackWarning
+from symgrad.errors import TraceError
 
 MODES = ("eager", "reference", "numpy", "numba", "cupy")
 STRUCTURAL = (Missing, Unsupported)
@@ -35,35 +38,59 @@ STRUCTURAL = (Missing, Unsupported)
 
 @dataclass
 class Tally:
-    """Samples that agreed, samples there were, and why the others did not."""
+    """Samples that agreed, samples there were, and why the others did not.
+
+    `skipped` samples mean nothing here (a GPU is needed, PyTorch has no gradient); `left` are left out
+    by an entry of `left_out.py`, counted by entry; `eager` ran eagerly where they were to be compiled.
+    """
 
     passed: int = 0
     total: int = 0
     skipped: int = 0
+    eager: int = 0
+    left: Counter[LeftOut] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
 
-    def add(self, check: Callable[[], str | None], what: str, sample: Sample) -> None:
+    def add(self, check: Callable[[], str | None], case: Case, kind: str, sample: Sample, note: str = "") -> None:
         """Counts one sample: `check` gives None where it agrees, else what differs."""
         try:
             text = check()
         except OutOfScope:
             self.skipped += 1
             return
+        except RanEagerly:
+            self.eager += 1
+            text = None
+        what = ""
+        if text is not None or entries(case.name, kind):
+            what = f"{case.label}{note} {told(sample.all)}"
+        entry = next((e for e in entries(case.name, kind) if e.covers(case.name, kind, what)), None)
+        if entry is not None and text is not None:
+            self.left[entry] += 1
+            return
         self.total += 1
-        if text is None:
-            self.passed += 1
+        if text is not None:
+            self.failures.append(f"{what}: {text}")
+        elif entry is not None:
+            self.failures.append(f"{what}: passes, but is left out: {entry.reason}")
         else:
-            self.failures.append(f"{what} {told(sample.all)}: {text}")
+            self.passed += 1
 
     def __iadd__(self, other: "Tally") -> "Tally":
         self.passed += other.passed
         self.total += other.total
         self.skipped += other.skipped
+        self.eager += other.eager
+        self.left += other.left
         self.failures += other.failures
         return self
 
     def __str__(self) -> str:
         return f"{self.passed}/{self.total}" if self.total else "-"
+
+
+class RanEagerly(Exception):
+    """A sample of an operation in EAGER could not be compiled, warned, and gave the right result eagerly."""
 
 
 def pick(items: Any, limit: int | None) -> list[Any]:
@@ -101,20 +128,30 @@ def call(function: Callable[..., Any], operands: Any) -> Any:
     return function(*args, **kwargs) if first is NOTHING else function(first, *args, **kwargs)
 
 
-def compiled(function: Callable[..., Any], operands: Any, mode: str, fullgraph: bool = True) -> Callable[..., Any]:
-    """A call of no arguments that runs `function` compiled, the operands' tensors being its inputs."""
-    tensors = leaves(operands, sg.Tensor)
-    place = {id(t): i for i, t in enumerate(tensors)}
+class Program:
+    """A function of the tensors among its operands, to be compiled; a method, so that a trace sees no closure."""
 
-    def program(*given: Any) -> Any:
-        return call(function, tree_map(lambda v: given[place[id(v)]] if isinstance(v, sg.Tensor) else v, operands))
+    def __init__(self, function: Callable[..., Any], operands: Any):
+        self.function, self.operands = function, operands
+        self.tensors = leaves(operands, sg.Tensor)
+        self.place = {id(t): i for i, t in enumerate(self.tensors)}
 
-    run = sg.compile(program, backend=mode, fullgraph=fullgraph)
-    return lambda: run(*tensors)
+    def __call__(self, *given: Any) -> Any:
+        def leaf(v: Any) -> Any:
+            return given[self.place[id(v)]] if isinstance(v, sg.Tensor) else v
+
+        return call(self.function, tree_map(leaf, self.operands))
 
 
-def runner(function: Callable[..., Any], operands: Any, mode: str) -> Callable[..., Any]:
-    return (lambda: call(function, operands)) if mode == "eager" else compiled(function, operands, mode)
+def runner(function: Callable[..., Any], operands: Any, mode: str, fullgraph: bool = True) -> Callable[[], Any]:
+    """A call of no arguments that runs `function` on `operands`, eagerly or compiled."""
+    if mode == "eager":
+        return lambda: call(function, operands)
+    program = Program(function, operands)
+    if not program.tensors:
+        raise OutOfScope("not a function of tensors")
+    run = sg.compile(program.__call__, backend=mode, fullgraph=fullgraph)
+    return lambda: run(*program.tensors)
 
 
 def device(mode: str) -> Any:
@@ -130,31 +167,52 @@ def processed(case: Case, sample: Sample, lib: Any, result: Any) -> Any:
     """The part of a result that is determined (singular vectors are so up to a sign)."""
     from opinfo.cases import rebind
 
-    if sample.process is None:
-        return result
+    if sample.process is None or type(result) is tuple and isinstance(result[-1], bool):
+        return result  # of another form: (tensor, whether it is the one given)
     return sample.process(result) if lib is torch else rebind(sample.process)(result)
 
 
-def both(case: Case, sample: Sample, mode: str = "eager") -> str | None:
+def both(case: Case, sample: Sample, mode: str = "eager", theirs: Any = None, mine: Any = None) -> str | None:
     """None where the two libraries give the same or raise alike."""
-    exact = case.name not in RANDOM | UNINITIALISED
-    loose = LOOSE.get(case.name, 1.0)
     try:
-        mine = case.function(sg)
+        mine = mine or case.function(sg)
         ours = ToSymgrad()(sample.all)
+        run = runner(mine, ours, mode)
     except STRUCTURAL as error:
         return said(error)
-    names = ToTorch()(sample.all)
+    names, theirs = ToTorch()(sample.all), theirs or case.function(torch)
     try:
-        theirs = case.function(torch)
         want = processed(case, sample, torch, call(theirs, names))
     except Exception as error:  # whatever PyTorch raises is the oracle
-        return raises_too(error, runner(mine, ours, mode))
+        if mode != "eager":
+            raise OutOfScope("raises") from error
+        return raises_too(error, run)
     try:
-        got = processed(case, sample, sg, runner(mine, ours, mode)())
-        return difference(got, want, numbers=exact, loose=loose, fields=mode == "eager")
+        return compare(case, sample, run(), want, mode)
+    except TraceError as error:
+        if case.name not in EAGER:
+            return said(error)
     except Exception as error:
         return said(error)
+    again = runner(mine, ToSymgrad()(sample.all), mode, fullgraph=False)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            text = compare(case, sample, again(), want, "eager")
+        except Exception as error:
+            return f"run eagerly, {said(error)}"
+    if text is not None:
+        return f"run eagerly, {text}"
+    if [w.category for w in caught].count(EagerFallbackWarning) != 1:
+        return "ran eagerly without its one warning"
+    raise RanEagerly
+
+
+def compare(case: Case, sample: Sample, got: Any, want: Any, mode: str) -> str | None:
+    """What differs between symgrad's result and PyTorch's (processed) one."""
+    exact = case.name not in RANDOM | UNINITIALISED
+    got = processed(case, sample, sg, got)
+    return difference(got, want, numbers=exact, loose=LOOSE.get(case.name, 1.0), fields=mode == "eager")
 
 
 def raises_too(error: BaseException, run: Callable[[], Any]) -> str | None:
@@ -172,13 +230,13 @@ def raises_too(error: BaseException, run: Callable[[], Any]) -> str | None:
 
 def values(case: Case, dtypes: list[Any], mode: str = "eager", limit: int | None = None) -> Tally:
     """Results of every sample of every dtype the operation has."""
-    tally = Tally()
+    tally, kind = Tally(), "values" if mode == "eager" else "compiled"
     with device(mode), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for dtype in case.dtypes:
             if dtype in dtypes:
                 for sample in pick(case.samples(dtype), limit):
-                    tally.add(lambda: both(case, sample, mode), case.label, sample)
+                    tally.add(lambda: both(case, sample, mode), case, kind, sample)
     return tally
 
 
@@ -193,7 +251,7 @@ def errors(case: Case, limit: int | None = None) -> Tally:
             except OutOfScope:
                 tally.skipped += 1
             except Exception:
-                tally.add(lambda: both(case, sample), case.label, sample)
+                tally.add(lambda: both(case, sample), case, "errors", sample)
             else:
                 tally.skipped += 1  # needs a GPU to fail
     return tally
@@ -205,7 +263,7 @@ def errors(case: Case, limit: int | None = None) -> Tally:
 def gradients(case: Case, mode: str = "eager", limit: int | None = None, order: int = 1,
               dtypes: list[Any] | None = None) -> Tally:  # fmt: skip
     """Cotangents of every operand, for random cotangents of the results."""
-    tally = Tally()
+    tally, kind = Tally(), ("gradients", "second")[order - 1] if mode == "eager" else "compiled"
     if order == 2 and not case.second:
         return tally
     with device(mode), warnings.catch_warnings():
@@ -213,7 +271,7 @@ def gradients(case: Case, mode: str = "eager", limit: int | None = None, order: 
         for dtype in case.backward:
             if dtypes is None or dtype in dtypes:
                 for sample in pick(case.samples(dtype, requires_grad=True), limit):
-                    tally.add(lambda: gradient_of(case, sample, mode, order), f"{case.label} d{order}", sample)
+                    tally.add(lambda: gradient_of(case, sample, mode, order), case, kind, sample)
     return tally
 
 
@@ -228,11 +286,16 @@ def gradient_of(case: Case, sample: Sample, mode: str, order: int) -> str | None
         raise OutOfScope("PyTorch has no gradient")
     try:
         mine, ours = case.wrapped(case.function(sg), sg), ToSymgrad()(sample.all)
+        run = runner(mine, ours, mode)
     except STRUCTURAL as error:
         return said(error)
     try:
         given = [[from_torch(c) for c in level] for level in cotangents]
-        got, _ = derive(sg, runner(mine, ours, mode), ours, sample, case, order, given)
+        got, _ = derive(sg, run, ours, sample, case, order, given)
+    except TraceError as error:
+        if case.name not in EAGER:
+            return said(error)
+        raise RanEagerly from error  # what eager gives is checked by the values and by eager's gradients
     except Exception as error:
         return said(error)
     loose = LOOSE.get(case.name, 1.0) * (10 if order == 2 else 1)
@@ -294,7 +357,7 @@ def forms(case: Case, limit: int | None = 2) -> Tally:
         samples = pick(case.samples(dtype), limit)
         for what, theirs, mine in other_forms(case):
             for sample in samples:
-                tally.add(lambda: form(case, sample, what, theirs, mine), f"{case.label} {what}", sample)
+                tally.add(lambda: form(case, sample, what, theirs, mine), case, "forms", sample, f" {what}")
     return tally
 
 
@@ -338,23 +401,23 @@ def with_out(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def form(case: Case, sample: Sample, what: str, theirs: Any, mine: Any) -> str | None:
-    exact = case.name not in RANDOM | UNINITIALISED
-    names, loose = ToTorch()(sample.all), LOOSE.get(case.name, 1.0)
-    inplace = what.startswith("in-place")
-    if inplace and not isinstance(names[0], torch.Tensor):
-        return None
+    """None where another spelling gives what PyTorch's does; an in-place one changes the operand itself."""
+    if what.startswith("in-place"):
+        if not isinstance(sample.input, torch.Tensor):
+            raise OutOfScope("nothing to write to")
+        found = mine
+        theirs, mine = itself(theirs), lambda: itself(found())
     try:
-        ours, mine = ToSymgrad()(sample.all), mine()
-    except STRUCTURAL as error:
+        return both(case, sample, theirs=theirs, mine=mine())
+    except Missing as error:
         return said(error)
-    try:
-        want = processed(case, sample, torch, call(theirs, names))
-    except Exception as error:
-        return raises_too(error, lambda: call(mine, ours))
-    try:
-        got = processed(case, sample, sg, call(mine, ours))
-    except Exception as error:
-        return said(error)
-    if inplace and got is not ours[0]:
-        return "does not return the tensor itself"
-    return difference(got, want, numbers=exact, loose=loose)
+
+
+def itself(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The operand after an in-place call, and whether the call returned it."""
+
+    def run(x: Any, *args: Any, **kwargs: Any) -> Any:
+        given = function(x, *args, **kwargs)
+        return x, given is x
+
+    return run

@@ -43,9 +43,14 @@ def member(case: Case) -> Member | None:
     asked = [(torch.float64, True)] if torch.float64 in case.backward else []
     asked += [(d, False) for d in (torch.float32, torch.int64, torch.bool) if d in case.dtypes]
     for dtype, differentiable in asked:
-        found = [m for s in case.samples(dtype, differentiable) if (m := _member(case, s, differentiable))]
-        if found:
-            return next((m for m in found if any(t.ndim for t in leaves(m.sample.all, torch.Tensor))), found[0])
+        first = None
+        for sample in case.samples(dtype, differentiable):
+            if found := _member(case, sample, differentiable):
+                if any(t.ndim for t in leaves(sample.all, torch.Tensor)):
+                    return found
+                first = first or found
+        if first is not None:
+            return first
     return None
 
 
@@ -121,8 +126,8 @@ def _check(group: list[Member], mode: str) -> list[str]:
         elif m.grads:
             roots += [t for t in leaves(results(result), sg.Tensor) if t.requires_grad]
             seeds += [from_torch(s) for s in m.seeds]
-            wanted += [(m, t, g) for t, g in
-                       zip([t for t in leaves(operands, sg.Tensor) if t.requires_grad], m.grads, strict=True)]  # fmt: skip
+            given = [t for t in leaves(operands, sg.Tensor) if t.requires_grad]
+            wanted += [(m, t, g) for t, g in zip(given, m.grads, strict=True)]
     if roots:
         found = sg.autograd.grad(roots, [t for _, t, _ in wanted], seeds, allow_unused=True)
         for (m, _, theirs), mine in zip(wanted, found):

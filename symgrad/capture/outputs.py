@@ -16,6 +16,7 @@ from symgrad.ir.graph import Value
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
 from symgrad.tensor.host import HostScalar
+from symgrad.tensor.views import OPERANDS
 
 
 @dataclass
@@ -53,7 +54,7 @@ def describe_outputs(capture: Capture, leaves: list[Any]) -> tuple[list[Output],
         owner = _symbolic_owner(leaf)
         if owner is not None and owner is not leaf and id(owner) in shared:
             view = leaf._view
-            made = Output("part", -1, view.steps if view is not None else (), leaf._rg)
+            made = Output("part", -1, _steps(view), leaf._rg)
             hidden.append((made, owner))
         else:
             made = _output(capture, leaf, values, paths)
@@ -65,6 +66,15 @@ def describe_outputs(capture: Capture, leaves: list[Any]) -> tuple[list[Output],
         part.index = numbers[id(owner)]
     _group(capture, paths)
     return outputs, values
+
+
+def _steps(view: Any) -> Any:
+    """How a view that is returned is made again from its base."""
+    if view is None:
+        return ()
+    if any(OPERANDS in params for _, params in view.steps):
+        raise TraceError("a view x[i] is returned whose place the tensor i says", hint="return x[i].clone()")
+    return view.steps
 
 
 def _symbolic_owner(leaf: Any) -> Tensor | None:
@@ -103,7 +113,7 @@ def _output(capture: Capture, leaf: Any, values: list[Value], paths: list[Any]) 
         with state.eagerly():
             place = capture.cell(base).argument
         return Output("view", -1 if place is None else place,
-                      (base, view.steps if view is not None else ()), leaf._rg)  # fmt: skip
+                      (base, _steps(view)), leaf._rg)  # fmt: skip
     value = capture.value_of(leaf)
     made = Output("value", len(values), None, leaf._rg)
     values.append(value)

@@ -1,97 +1,184 @@
-"""Reading and writing by index: basic indexing is a view, a boolean mask writes by `where`."""
+"""`x[index]` read and written: a basic index is a view; tensors in it choose from that view, or write to it.
+
+A mask that is written one value, or values that fit its place, is a `where`; everything else goes through
+`index` and `index_put`. Outside a trace a write goes straight to memory, and is put on the tape after.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from symgrad import dtypes
-from symgrad.errors import DimError, TraceError
-from symgrad.ops.functional import convert, slice_read, where
+from symgrad.errors import DTypeError
+from symgrad.ops.functional import convert, full_scalar, is_scalar, slice_read, where
 from symgrad.ops.gathering import positions
-from symgrad.ops.index import read
+from symgrad.ops.index import _put as put_array
+from symgrad.ops.index import index_p, index_put_p, put, read
+from symgrad.ops.inplace import original
+from symgrad.ops.subscripts import Subscript, check_mask, is_mask, parse
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
-from symgrad.tensor.views import assign, check_writable
+from symgrad.tensor.dispatch import bind, explain
+from symgrad.tensor.tape import record
+from symgrad.tensor.views import (
+    OPERANDS,
+    assign,
+    bind_view,
+    check_writable,
+    mark_modified,
+    rebase,
+    writes_through,
+)
 
 _REST = [(slice(None),) * max(ndim - 1, 0) for ndim in range(65)]
 
 
-def normalize(index: Any, ndim: int) -> tuple[Any, ...] | None:
-    """A basic index as a full tuple of ints, slices and Nones; None if it is not basic."""
-    items = index if isinstance(index, tuple) else (index,)
-    basic: list[Any] = []
-    for item in items:
-        if isinstance(item, Tensor) and item.ndim == 0 and item.dtype.category == dtypes.INTEGRAL:
-            item = int(item)
-        if isinstance(item, (bool, np.bool_, list, np.ndarray, Tensor)):
-            return None
-        if isinstance(item, (int, np.integer)):
-            item = int(item)
-        elif isinstance(item, slice):
-            item = slice(*(None if v is None else int(v) for v in (item.start, item.stop, item.step)))
-            if item.step is not None and item.step <= 0:
-                raise ValueError("step must be greater than zero")
-        elif item is not None and item is not Ellipsis:
-            raise DimError(f"only integers, slices (`:`), ellipsis (`...`), None and masks are valid "
-                           f"indices (got {type(item).__name__})")
-        basic.append(item)
-    used = sum(1 for i in basic if i is not None and i is not Ellipsis)
-    if used > ndim:
-        raise DimError(f"too many indices for tensor of dimension {ndim}")
-    fill = (slice(None),) * (ndim - used)
-    if Ellipsis in basic:
-        at = basic.index(Ellipsis)
-        return (*basic[:at], *fill, *basic[at + 1 :])
-    return (*basic, *fill)
-
-
 def getitem(self: Tensor, index: Any) -> Tensor:
-    """`self[index]`: a view for ints, slices, None and `...`; a copy for masks and index arrays."""
+    """`self[index]`: a view for ints, slices, None and `...`; a copy for masks and index tensors."""
     kind = type(index)
     if (kind is int or (kind is slice and (index.step is None or index.step == 1))) and self.ndim:
         return slice_read(self, (index, *_REST[self.ndim]))
-    basic = normalize(index, self.ndim)
-    if basic is not None:
-        return slice_read(self, basic)
-    if type(index) is Tensor and index.dtype is dtypes.int64:
-        return read(self, (index,), (0,))
-    if type(index) is Tensor and index.dtype is dtypes.bool_:
-        return read(self, positions(index, "x[mask]"), tuple(range(index.ndim)))
-    if state.capture() is not None:
-        raise TraceError("indexing by a mask or an index tensor has a data-dependent result",
-                         hint="use where() in compiled code")  # fmt: skip
-    if self._rg and state.is_grad_enabled():
-        raise TraceError("indexing by a tensor is not differentiable yet", hint="use where(), or detach()")
-    items = index if isinstance(index, tuple) else (index,)
-    arrays = tuple(i.array("indexing") if isinstance(i, Tensor) else i for i in items)
-    return wrap(np.array(self._data[arrays]))
+    parsed = parse(index, self.shape)
+    if not parsed.chosen:
+        return part_of(self, parsed, always=True)
+    part = part_of(self, parsed)
+    dims, indices = index_tensors(parsed, part, "x[mask]")
+    return read(part, indices, dims)  # type: ignore[no-any-return]
+
+
+def part_of(x: Tensor, parsed: Subscript, always: bool = False) -> Tensor:
+    """The view that the basic part of an index chooses."""
+    if not parsed.trivial or (always and not parsed.selected):
+        x = slice_read(x, tuple(parsed.basic))
+    for dim, index in reversed(parsed.selected):
+        # In a trace alone: eagerly a 0-d index is an int. The view keeps the index as it is now.
+        operand = wrap(state.capture().value_of(index))
+        x = bind_view(index_p, x, {"dims": (dim,), "aligned": False, "wrap": True, OPERANDS: (operand,)})
+    return x
+
+
+writes_through(index_p, lambda base, value, params: put(
+    base, value, params[OPERANDS], params["dims"], params["aligned"], params["wrap"]))  # fmt: skip
+
+
+def index_tensors(parsed: Subscript, part: Tensor, what: str) -> tuple[tuple[int, ...], tuple[Tensor, ...]]:
+    """The dimensions indexed and an integer tensor for each: of a mask, where it holds."""
+    dims: list[int] = []
+    indices: list[Tensor] = []
+    for place, item in parsed.chosen:
+        if is_mask(item):
+            check_mask(item, part.shape, place)
+            dims += range(place, place + item.ndim)
+            indices += positions(item, what)
+        else:
+            dims.append(place)
+            indices.append(item)
+    return tuple(dims), tuple(indices)
 
 
 def setitem(self: Tensor, index: Any, value: Any) -> None:
-    """`self[index] = value`, in place; a boolean mask writes where it holds."""
-    basic = normalize(index, self.ndim)
-    if basic is None and isinstance(index, Tensor) and index.dtype is dtypes.bool_:
-        check_writable(self)
-        if index.ndim > self.ndim or tuple(index.shape) != tuple(self.shape[: index.ndim]):
-            raise DimError(f"The shape of the mask {list(index.shape)} at index 0 does not match the "
-                           f"shape of the indexed tensor {list(self.shape)} at index 0")
-        if isinstance(value, Tensor) and value.ndim and value.numel() != 1:
-            raise TraceError("writing several values through a mask is data-dependent",
-                             hint="write one value, or use where()")
-        mask = index.reshape((*index.shape, *[1] * (self.ndim - index.ndim)))
-        value = value.reshape(()) if isinstance(value, Tensor) else value
-        assign(self, where(mask, convert(value, self.dtype), self))
+    """`self[index] = value`, in place: value is a number, or a tensor that broadcasts to `self[index]`."""
+    if not isinstance(value, Tensor) and not is_scalar(value):
+        raise TypeError(f"can't assign a {type(value).__name__} to a tensor of {self.dtype.name}; "
+                        "make a tensor of it first")
+    if not isinstance(value, Tensor):
+        check_number(value, self.dtype)
+    if index is False:
         return
-    if basic is None:
-        if state.capture() is not None or self._rg:
-            raise TraceError("writing through an index tensor is data-dependent", hint="use where()")
-        items = index if isinstance(index, tuple) else (index,)
-        arrays = tuple(i.array("indexing") if isinstance(i, Tensor) else i for i in items)
-        fresh = self._data.copy()
-        fresh[arrays] = value.array("indexing") if isinstance(value, Tensor) else value
-        assign(self, wrap(fresh))
+    parsed = parse(index, self.shape)
+    part = part_of(self, parsed, always=not parsed.chosen)
+    if isinstance(value, Tensor) and value.ndim > 0:
+        value = without_leading_ones(value, part.ndim if not parsed.chosen else 0)
+    if not parsed.chosen:
+        part.copy_(value)  # type: ignore[attr-defined]
         return
-    part = slice_read(self, basic)
-    part.copy_(value)
+    if len(parsed.chosen) == 1 and is_mask(parsed.chosen[0][1]):
+        ((place, mask),) = parsed.chosen
+        fitting = beside_mask(value, mask, place, part)
+        if fitting is not None:
+            check_mask(mask, part.shape, place)
+            fill_where(part, mask.reshape((*mask.shape, *[1] * (part.ndim - place - mask.ndim))), fitting)  # type: ignore[attr-defined]
+            return
+    dims, indices = index_tensors(parsed, part, "the part of x[mask] = values that is written")
+    write(part, value if isinstance(value, Tensor) else full_scalar(convert(value, part.dtype), part.dtype),
+          indices, dims)  # fmt: skip
+
+
+def without_leading_ones(value: Tensor, keep: int) -> Tensor:
+    """`value` with no more than `keep` dimensions, if those in front are 1: what a write may drop."""
+    drop = 0
+    while drop < value.ndim - keep and value.shape[drop] == 1:
+        drop += 1
+    return slice_read(value, (0,) * drop + (slice(None),) * (value.ndim - drop)) if drop else value
+
+
+def beside_mask(value: Any, mask: Tensor, place: int, part: Tensor) -> Any:
+    """`value` as it broadcasts against `part`, if it does not depend on how often the mask holds; else None."""
+    if not isinstance(value, Tensor) or value.ndim == 0:
+        if mask.dtype is not dtypes.bool_:
+            raise DTypeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype.name}",
+                             hint="convert it with .bool()")  # fmt: skip
+        return value
+    after = part.ndim - place - mask.ndim
+    if mask.dtype is not dtypes.bool_ or value.dtype is not part.dtype or value.ndim > place + 1 + after:
+        return None
+    if value.ndim > after:
+        at = value.ndim - after - 1
+        if value.shape[at] != 1:
+            return None
+        value = value.reshape((*value.shape[:at], *[1] * mask.ndim, *value.shape[at + 1 :]))  # type: ignore[attr-defined]
+    fits = all(a in (1, b) for a, b in zip(reversed(value.shape), reversed(part.shape)))
+    return value if fits else None
+
+
+def fill_where(part: Tensor, mask: Tensor, value: Any) -> None:
+    """Write `value` into `part` where the mask, which broadcasts to it, holds."""
+    check_writable(part)
+    recording = state.is_grad_enabled() and (part._rg or isinstance(value, Tensor) and value._rg)
+    data = part._data
+    if recording or state.captures or not isinstance(data, np.ndarray) or not data.flags.writeable:
+        assign(part, where(mask, convert(value, part.dtype), part))
+        return
+    source = value._data if isinstance(value, Tensor) else convert(value, part.dtype)
+    np.copyto(data, source, where=mask._data, casting="unsafe")
+    mark_modified(part)
+
+
+def write(target: Tensor, value: Tensor, indices: tuple[Tensor, ...], dims: tuple[int, ...], *,
+          aligned: bool = False, wrap_around: bool = True, accumulate: bool = False) -> Tensor:  # fmt: skip
+    """Put `value` at, or add it to, the chosen places of `target`, in place."""
+    check_writable(target)
+    params = {"dims": dims, "aligned": aligned, "wrap": wrap_around, "accumulate": accumulate}
+    data = target._data
+    if state.captures or not isinstance(data, np.ndarray) or not data.flags.writeable or target.dtype.is_half:
+        return assign(target, bind(index_put_p, (target, value, *indices), params))
+    recording = state.is_grad_enabled() and (target._rg or value._rg)
+    inputs = (original(target) if recording else target, value, *indices)
+    try:
+        if value.dtype is not target.dtype:
+            raise TypeError("dtypes differ")
+        source = value._data.copy() if np.may_share_memory(value._data, data) else value._data
+        put_array(np, data, source, tuple(i._data for i in indices), dims, aligned, wrap_around,
+                  "add" if accumulate else "")  # fmt: skip
+    except (ValueError, TypeError, IndexError) as error:
+        raise explain(index_put_p, inputs, params, error) from error
+    mark_modified(target)
+    if recording:
+        written = wrap(data)
+        record(index_put_p, inputs, params, written)
+        rebase(target, written)
+    return target
+
+
+def check_number(value: Any, dtype: dtypes.DType) -> None:
+    """Raise for a number that no element of `dtype` can hold; a fraction is cut off without a word."""
+    if isinstance(value, (complex, np.complexfloating)) and not dtype.is_complex:
+        raise DTypeError(f"value cannot be converted to type {dtype.name} without overflow")
+    if dtype.category != dtypes.INTEGRAL or not isinstance(value, (int, float, np.number)) or hasattr(value, "expr"):
+        return
+    info = np.iinfo(dtype.np)
+    if not math.isfinite(value) or not (info.min or -info.max) <= int(value) <= info.max:
+        raise DTypeError(f"value cannot be converted to type {dtype.name} without overflow")

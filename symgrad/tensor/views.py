@@ -31,9 +31,21 @@ def writes_through(prim: Primitive, writer: Writer) -> None:
     _writers[prim] = writer
 
 
+OPERANDS = "index operands"
+"""In the parameters of a step of a view: the index tensors that choose it, where a trace does not know them."""
+
+
+def apply_step(prim: Primitive, x: Tensor, params: dict[str, Any]) -> Any:
+    """One step of a view, taken again."""
+    if OPERANDS not in params:
+        return bind(prim, (x,), params)
+    rest = {name: value for name, value in params.items() if name != OPERANDS}
+    return bind(prim, (x, *params[OPERANDS]), rest)
+
+
 def bind_view(prim: Primitive, x: Tensor, params: dict[str, Any]) -> Tensor:
     """Apply a view primitive; the result shares `x`'s memory and knows how."""
-    out: Tensor = bind1(prim, x, params)
+    out: Tensor = bind1(prim, x, params) if OPERANDS not in params else apply_step(prim, x, params)
     if out._data is not x._data and shares_memory(out, x):
         owner = x._base if x._base is not None else x
         out._base = owner
@@ -80,7 +92,7 @@ def replay(view: Tensor) -> None:
     info.version = info.base.owner._version
     out = info.base
     for prim, params in info.steps:
-        out = bind(prim, (out,), params)
+        out = apply_step(prim, out, params)
     view._node = out._node
     view._rg = view._rg or out._rg
     if state.capture() is not None:
@@ -178,7 +190,7 @@ def write_chain(base: Tensor, value: Tensor, steps: Any) -> Tensor:
     """The base with `value` written through the view chain `steps`."""
     stages = [base]
     for prim, params in steps[:-1]:
-        stages.append(bind(prim, (stages[-1],), params))
+        stages.append(apply_step(prim, stages[-1], params))
     for (prim, params), stage in zip(reversed(steps), reversed(stages)):
         value = _writers[prim](stage, value, params)
     return value
@@ -194,5 +206,5 @@ def detached(x: Tensor) -> Tensor:
     return out
 
 
-__all__ = ["assign", "bind_view", "check_writable", "detached", "mark_modified", "rebase",
+__all__ = ["OPERANDS", "assign", "bind_view", "check_writable", "detached", "mark_modified", "rebase",
            "record", "replay", "write_chain", "writes_through"]  # fmt: skip

@@ -16,6 +16,7 @@ from symgrad.ops import (
     function,
     functional,
     gradients,
+    index_writes,
     indexing,
     joining,
     node_names,
@@ -26,6 +27,7 @@ from symgrad.ops import (
     repeating,
     returns,
     rounding,
+    scattering,
     sorting,
     splitting,
     statistics,
@@ -39,7 +41,8 @@ from symgrad.ops.registry import PRIMITIVES
 __all__ = [
     "PRIMITIVES", "arithmetic", "arrange", "autograd", "bitwise", "choice", "comparison", "complex",
     "counting", "creation", "cumulative", "division", "exponential", "function", "functional",
-    "gradients", "indexing", "joining", "methods", "node_names", "norms", "padding", "powers", "random",
-    "repeating", "returns", "rounding", "sorting", "splitting", "statistics", "triangles",
+    "gradients", "index_writes", "indexing", "joining", "methods", "node_names", "norms", "padding", "powers", "random",
+    "repeating", "returns", "rounding", "scattering",
+    "sorting", "splitting", "statistics", "triangles",
     "trigonometric",
 ]  # fmt: skip

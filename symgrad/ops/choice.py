@@ -21,8 +21,8 @@ from symgrad.tensor.dispatch import bind
 
 
 @op(method=False)
-def where(condition: Tensor, input: Any, other: Any) -> Tensor:
-    """input where condition holds, else other.
+def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
+    """input where condition holds, else other; of a condition alone, the subscripts of where it holds.
 
     Shapes: all three broadcast.
     Gradient: g where an operand was chosen, 0 elsewhere.
@@ -30,6 +30,12 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
     >>> sg.where(x > 0, x, 0.)
     tensor([0., 2.])
     """
+    if input is None and other is None:
+        from symgrad.ops.gathering import nonzero
+
+        return nonzero(condition, as_tuple=True)
+    if input is None or other is None:
+        raise TypeError("where() takes a condition alone, or with both input and other")
     if condition.dtype is not dtypes.bool_:
         if condition.dtype is not dtypes.uint8:
             raise DTypeError("where expected condition to be a boolean tensor, but got a tensor with dtype "

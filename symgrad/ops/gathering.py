@@ -113,9 +113,10 @@ def check_aligned(x: Tensor, dim: int, index: Tensor, what: str) -> None:
     """Raise unless `index` can run along with x in all dimensions but `dim`."""
     if max(index.ndim, 1) != max(x.ndim, 1):
         raise ShapeError(f"Index tensor must have the same number of dimensions as {what} tensor")
-    if any(m > n for d, (m, n) in enumerate(zip(index.shape, x.shape)) if d != dim):
-        raise ShapeError(f"Size does not match at dimension {dim} expected index {list(map(int, index.shape))} to be "
-                         f"no larger than self {list(map(int, x.shape))} apart from dimension {dim}")
+    large = [d for d, (m, n) in enumerate(zip(index.shape, x.shape)) if d != dim and m > n]
+    if large:
+        raise ShapeError(f"Size does not match at dimension {large[0]} expected index {list(map(int, index.shape))} "
+                         f"to be no larger than self {list(map(int, x.shape))} apart from dimension {dim}")
 
 
 @op

@@ -12,10 +12,11 @@ from __future__ import annotations
 from typing import Any
 
 from symgrad.dtypes import int32, int64
-from symgrad.errors import DimError, DTypeError, ShapeError
+from symgrad.errors import DimError, DTypeError, GradError, ShapeError
 from symgrad.ir.primitive import ArrayCall, Gather
 from symgrad.ir.types import TensorType, broadcast_shapes
 from symgrad.ops.registry import primitive
+from symgrad.tensor import state
 from symgrad.tensor.dispatch import bind
 
 PARAMS = ("dims", "aligned", "wrap")
@@ -186,6 +187,9 @@ def _product_gradients(g: Any, x: Any, v: Any, out: Any, places: Any, how: str) 
     dx = g * multiplied(whole, v) / whole
     zero = v == 0
     zeros_here = read(_added(_zero(v).expand(x.shape), zero.to(v.dtype), places), *places)
+    if state.is_grad_enabled() and state.capture() is None and (zeros_here.array("a gradient") > 1).any():
+        raise GradError("the second derivative of a product at an index where more than one factor is zero is not "
+                        "supported")
     single = zero & (zeros_here == 1)
     others = multiplied(x, where(single, 1, v))
     dv = where(single, read(g * others, *places), read(g * out, *places) / where(zero, 1, v))

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from symgrad import autograd, nn, optim
+from symgrad import autograd, func, nn, optim
 from symgrad.dtypes import (
     bfloat16, complex64, complex128, float16, float32, float64, get_default_dtype, int8, int16, int32, int64,
     promote_types, set_default_dtype, uint8,
@@ -24,7 +24,10 @@ from symgrad.ops.random import (
     Generator, default_generator, get_rng_state, initial_seed, manual_seed, normal, rand, rand_like,
     randint, randn, randn_like, seed, set_rng_state,
 )  # fmt: skip
-from symgrad.tensor import Size, Tensor, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from symgrad.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
+from symgrad.tensor import (
+    Size, Tensor, enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled,
+)  # fmt: skip
 from symgrad.tensor.core import Device as device
 
 if TYPE_CHECKING:

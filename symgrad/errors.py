@@ -101,6 +101,10 @@ class NaNGradientError(GradError):
     """Anomaly mode found a NaN among the gradients a node returned."""
 
 
+class GradcheckError(GradError):
+    """A gradient does not agree with finite differences, or depends on more than its inputs."""
+
+
 class UnwrittenError(GradError, NotImplementedError):
     """A method the user must write (`Function.forward`, `Module.forward`) is not there."""
 

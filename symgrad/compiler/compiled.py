@@ -25,7 +25,7 @@ from symgrad.errors import BackendError, RetraceError, TraceError
 from symgrad.ir.graph import Graph
 from symgrad.passes.differentiate import differentiate
 from symgrad.runtime.threads import step_lock
-from symgrad.tensor import state
+from symgrad.tensor import anomaly, state
 from symgrad.tensor.core import Tensor
 
 
@@ -63,6 +63,8 @@ class Compiled:
             if result is not MISS:
                 return result
         if state.captures and state.local.capture is not None:
+            return self.function(*args, **kwargs)
+        if anomaly.enabled:  # looks at every gradient, which emitted code does not
             return self.function(*args, **kwargs)
         leaves, structure = flatten((args, kwargs))
         key = signature(leaves, structure)

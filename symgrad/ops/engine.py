@@ -94,6 +94,26 @@ def backward(
     return found
 
 
+def leads_beyond(tensor: Tensor, leaves: Iterable[Tensor]) -> bool:
+    """Whether the history of `tensor` ends in any leaf but these."""
+    active = state.capture()
+    if active is not None:
+        reached, _ = active.reach([active.value_of(tensor)])
+        return any(active.leaf_of[v] not in set(leaves) for v in reached if v in active.leaf_of)
+    own = set(leaves)
+    seen: set[Any] = set()
+    stack = [edge_of(tensor)]
+    while stack:
+        edge = stack.pop()
+        if isinstance(edge, Tensor):
+            if edge not in own:
+                return True
+        elif edge is not None and edge not in seen:
+            seen.add(edge)
+            stack += edge.edges
+    return False
+
+
 class Wanted:
     """What a walk for chosen `inputs` visits: `reached` leads to them, `through` goes on behind itself."""
 

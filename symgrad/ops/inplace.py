@@ -85,8 +85,8 @@ def _direct(target: Tensor, other: Any, ufunc: Any, alpha: Any = 1) -> bool:
     kind = type(alpha)
     if kind is not int and kind is not float:
         return False
-    ufunc(data, y if alpha == 1 else y * alpha, out=data)
     mark_modified(target)
+    ufunc(data, y if alpha == 1 else y * alpha, out=data)
     return True
 
 
@@ -115,8 +115,8 @@ def fill_(self: Tensor, value: Any) -> Tensor:
     data = self._data
     if type(value) in (int, float) and not state.captures and isinstance(data, np.ndarray) \
             and data.flags.writeable and not (self._rg and state.is_grad_enabled()):  # fmt: skip
-        data.fill(value)
         mark_modified(self)
+        data.fill(value)
         return self
     return copy_(self, value if isinstance(value, Tensor) or F.is_scalar(value) else float(value))
 

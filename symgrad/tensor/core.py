@@ -80,6 +80,8 @@ class Tensor(Differentiable):
         self._modified = 0
         self._type: TensorType | None = None
         self._hooks: Any = None
+        if state.inferences and state.local.inference:
+            self._version = state.INFERENCE
 
     # -- type ---------------------------------------------------------------------------------
 
@@ -281,6 +283,8 @@ def wrap(data: Any, cls: type[Tensor] = Tensor) -> Tensor:
     out._modified = 0
     out._type = None
     out._hooks = None
+    if state.inferences and state.local.inference:
+        out._version = state.INFERENCE
     return out
 
 

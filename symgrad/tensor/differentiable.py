@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from symgrad.tensor.core import Tensor
 
 
+VOLATILE = "volatile was removed and now has no effect. Use `with torch.no_grad():` instead."
+
+
 class Differentiable(Attached):
     """The part of Tensor that autograd reads and writes."""
 
@@ -44,6 +47,9 @@ class Differentiable(Attached):
             return self
         if value and self.dtype.category < dtypes.FLOATING:
             raise GradError("only Tensors of floating point and complex dtype can require gradients")
+        if value and self.owner._version < 0 and not state.local.inference:
+            raise GradError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.",
+                            hint="clone() it")  # fmt: skip
         if (active := state.capture()) is not None:
             active.note_requires_grad(self)
         self._rg = value
@@ -118,3 +124,16 @@ class Differentiable(Attached):
     def output_nr(self: Any) -> int:
         """Which of its operation's outputs this tensor is."""
         return getattr(self._node, "index", 0)
+
+    def is_inference(self: Any) -> bool:
+        """Whether this tensor was made in inference mode."""
+        return bool(self.owner._version < 0)
+
+    @property
+    def volatile(self) -> bool:
+        warnings.warn("volatile was removed (Variable.volatile is always False)", stacklevel=2)
+        return False
+
+    @volatile.setter
+    def volatile(self, value: bool) -> None:
+        warnings.warn(VOLATILE, stacklevel=2)

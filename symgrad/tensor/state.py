@@ -2,15 +2,17 @@
 
 Both are per thread, yet the common answer (no capture anywhere, recording everywhere) must cost a
 module attribute, not a thread-local look-up: `captures` and `no_grads` count the threads that
-deviate, and only when one does is the thread's own answer asked for.
+deviate (`inferences`: those in inference mode), and only when one does is the thread's own answer
+asked for.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 from symgrad import dtypes
@@ -21,11 +23,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 class _Local(threading.local):
     capture: Any = None
     grad: bool = True
+    inference: bool = False
 
 
 local = _Local()
 captures = 0
 no_grads = 0
+inferences = 0
+INFERENCE = -(1 << 62)
+"""The version of a tensor made in inference mode: it stays negative however often it is changed."""
 _count_lock = threading.Lock()
 
 tick: Callable[[], int] = itertools.count(1).__next__
@@ -62,7 +68,7 @@ def is_grad_enabled() -> bool:
     return not no_grads or local.grad
 
 
-def _set_grad(enabled: bool) -> bool:
+def set_grad(enabled: bool) -> bool:
     global no_grads
     old, local.grad = local.grad, enabled
     if old != enabled:
@@ -71,33 +77,89 @@ def _set_grad(enabled: bool) -> bool:
     return old
 
 
-class _GradMode:
-    """A context manager and decorator that sets the grad mode."""
+def set_inference(enabled: bool) -> bool:
+    """Switch this thread's inference mode; returns what it was."""
+    global inferences
+    old, local.inference = local.inference, enabled
+    with _count_lock:
+        inferences += enabled - old
+    return old
 
+
+class Mode:
+    """A context manager that can be entered again and again, and decorates functions.
+
+    A decorated generator runs each of its steps in the mode; between them its caller has its own.
+    """
+
+    def __enter__(self) -> None:
+        raise NotImplementedError
+
+    def __exit__(self, *exc: object) -> None:
+        raise NotImplementedError
+
+    def _fresh(self) -> "Mode":
+        return self
+
+    def __call__(self, function: F) -> F:
+        if inspect.isgeneratorfunction(function):
+            return self._generator(function)  # type: ignore[return-value]
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with self._fresh():
+                return function(*args, **kwargs)
+
+        return wrapped  # type: ignore[return-value]
+
+    def _generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            generator = function(*args, **kwargs)
+            step, given = generator.send, None
+            while True:
+                try:
+                    with self._fresh():
+                        value = step(given)
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    given = yield value
+                    step = generator.send
+                except GeneratorExit:
+                    with self._fresh():
+                        generator.close()
+                    raise
+                except BaseException as error:
+                    step, given = generator.throw, error
+
+        return wrapped
+
+
+class _GradMode(Mode):
     def __init__(self, enabled: bool):
         self._enabled = enabled
         self._old: list[bool] = []
 
     def __enter__(self) -> None:
-        self._old.append(_set_grad(self._enabled))
+        self._old.append(set_grad(self._enabled))
 
     def __exit__(self, *exc: object) -> None:
-        _set_grad(self._old.pop())
-
-    def __call__(self, function: F) -> F:
-        @functools.wraps(function)
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with type(self)._fresh(self):
-                return function(*args, **kwargs)
-
-        return wrapped  # type: ignore[return-value]
+        set_grad(self._old.pop())
 
     def _fresh(self) -> "_GradMode":
         return _GradMode(self._enabled)
 
 
 class no_grad(_GradMode):
-    """Do not record operations inside the block (or the decorated function)."""
+    """Do not record operations inside the block (or the decorated function).
+
+    >>> x = sg.ones(2, requires_grad=True)
+    >>> with sg.no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
 
     def __init__(self) -> None:
         super().__init__(False)
@@ -128,14 +190,14 @@ class set_grad_enabled(_GradMode):
     """Set recording on or off, at once; as a context manager, until the block ends."""
 
     def __init__(self, mode: bool):
-        super().__init__(mode)
-        self._before = _set_grad(mode)
+        super().__init__(bool(mode))
+        self._before = set_grad(bool(mode))
 
     def __enter__(self) -> None:
         self._old.append(self._before)
 
     def __call__(self, function: F) -> F:
-        _set_grad(self._before)
+        set_grad(self._before)
         return super().__call__(function)
 
 

@@ -112,8 +112,8 @@ def assign(target: Tensor, value: Tensor) -> Tensor:
             "single memory location",
             hint="clone() the tensor before writing to it",
         )
-    np.copyto(target._data, value._data)
     mark_modified(target)
+    np.copyto(target._data, value._data)
     if value._rg or target._rg:
         rebase(target, value)
     return target
@@ -122,6 +122,10 @@ def assign(target: Tensor, value: Tensor) -> Tensor:
 def mark_modified(target: Tensor) -> None:
     """Advance the version of the memory under `target`."""
     owner = target._base if target._base is not None else target
+    if owner._version < 0 and not state.local.inference:
+        raise InplaceError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone to get a "
+            "normal tensor before doing inplace update.", hint="clone() it")
     owner._version += 1
     owner._modified = state.tick()
     node = owner._node

@@ -16,7 +16,6 @@ import numpy as np
 from symgrad.errors import GradcheckError, UnwrittenError
 from symgrad.ops.autograd import grad
 from symgrad.tensor.core import Tensor, wrap
-from symgrad.tensor.state import no_grad
 
 Array = np.ndarray[Any, Any]
 
@@ -84,8 +83,12 @@ def gradgradcheck(
 
 
 def _differentiable(result: Any) -> list[Tensor]:
+    return [out for out in _tuple(result) if out.requires_grad]
+
+
+def _tuple(result: Any) -> list[Tensor]:
     outs = result if isinstance(result, (tuple, list)) else (result,)
-    return [out for out in outs if isinstance(out, Tensor) and out.requires_grad]
+    return [out for out in outs if isinstance(out, Tensor)]
 
 
 def _random_like(like: Tensor, seed: int) -> Tensor:
@@ -135,11 +138,10 @@ class _Check:
             self._one_output_at_a_time(outs)
 
     def _values(self) -> list[Array]:
-        """Copies of the outputs that can have a gradient, at the inputs as they are now."""
-        with no_grad():
-            result = self.func(*self.inputs)
-        outs = result if isinstance(result, (tuple, list)) else (result,)
-        return [np.array(out.detach()._data) for out in outs if isinstance(out, Tensor) and out.dtype.is_inexact]
+        """Copies of the differentiable outputs (if none is, of all that could be), at the inputs as they are now."""
+        result = self.func(*self.inputs)
+        outs = _differentiable(result) or [out for out in _tuple(result) if out.dtype.is_inexact]
+        return [np.array(out.detach()._data) for out in outs]
 
     def _no_gradient(self) -> None:
         for place, x in zip(self.places, self.followed):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,7 @@ from symgrad.capture.reads import Read, Reads
 from symgrad.errors import RandomStateError, SideEffectError
 from symgrad.ir.dims import Dim
 from symgrad.ir.graph import Graph, Value
+from symgrad.ops.custom import custom
 from symgrad.ops.gradients import gradients
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, concretization, fresh_node, wrap
@@ -56,6 +58,7 @@ class Traced:
     joined: tuple[tuple[int, Tensor], ...] = ()
     leaf_hooks: tuple[tuple[Tensor, tuple[Any, ...]], ...] = ()
     lift: Any = None
+    attend: Any = nullcontext
     branches: tuple[Branch, ...] = ()
     first_branch: int = 0
 
@@ -178,16 +181,7 @@ def _tag_extents(
 def _finish(
     capture: Capture, reads: Reads, function: Any, result: Any, tensors: list[Tensor], place: list[int]
 ) -> Traced:
-    if reads.random_consumed():
-        raise RandomStateError(
-            "Python's or NumPy's global random state was consumed while tracing; its draw would be "
-            "frozen into the graph", loc=reads.random_loc,
-            hint="draw with symgrad's own generator, or pass the number as an argument")
-    changed = reads.side_effects()
-    if changed:
-        raise SideEffectError(
-            f"the traced function changed {changed[0].text!r}, which the compiled program would not",
-            loc=changed[0].loc, hint="return the value and change the object outside")
+    _refuse_effects(reads)
     _name_cells(capture, reads)
     leaves, structure = flatten(result)
     if any(type(leaf) is Item for leaf in leaves):
@@ -248,8 +242,37 @@ def _finish(
             traced.cells.append(cell)
         return cell.entry
 
+    @contextmanager
+    def attend() -> Iterator[None]:
+        """User code that runs while the gradients are derived: what it reads is guarded, what it changes refused."""
+        try:
+            with reads:
+                yield
+        except BaseException:
+            reads.random_consumed()
+            reads.side_effects()
+            raise
+        _refuse_effects(reads)
+        traced.reads[:] = reads.guards()
+
     traced.lift = lift
+    if any(eqn.prim is custom or eqn.params.get("hooks") for eqn in graph.eqns):
+        traced.attend = attend
     return traced
+
+
+def _refuse_effects(reads: Reads) -> None:
+    """Raise if user code drew from a global random state or changed an object; both are put back."""
+    if reads.random_consumed():
+        raise RandomStateError(
+            "Python's or NumPy's global random state was consumed while tracing; its draw would be "
+            "frozen into the graph", loc=reads.random_loc,
+            hint="draw with symgrad's own generator, or pass the number as an argument")
+    changed = reads.side_effects()
+    if changed:
+        raise SideEffectError(
+            f"the traced function changed {changed[0].text!r}, which the compiled program would not",
+            loc=changed[0].loc, hint="return the value and change the object outside")
 
 
 def _pinned(capture: Capture, reads: Reads, tensors: list[Tensor]) -> tuple[tuple[int, Tensor], ...]:

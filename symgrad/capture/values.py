@@ -10,7 +10,7 @@ from typing import Any
 
 from symgrad.capture.cells import Cell, GradSlot, memory_of, overlap, same_memory
 from symgrad.capture.hints import assigned_name
-from symgrad.errors import user_frame, user_location
+from symgrad.errors import TraceError, user_frame, user_location
 from symgrad.ir.builder import Builder
 from symgrad.ir.graph import FORWARD, UPDATE, Atom, Eqn, Literal, Value
 from symgrad.ir.primitive import Primitive
@@ -27,7 +27,6 @@ class SymbolicNode:
     """`grad_fn` of a symbol: says which primitive made it."""
 
     __slots__ = ("prim", "hooks")
-    next_functions = ()
 
     def __init__(self, prim: Primitive):
         self.prim = prim
@@ -36,6 +35,10 @@ class SymbolicNode:
     def name(self) -> str:
         """PyTorch's spelling."""
         return str(self.prim.name).title().replace("_", "") + "Backward0"
+
+    def __getattr__(self, name: str) -> Any:
+        raise TraceError(f"grad_fn.{name} of a symbol: the recorded graph is not there while tracing",
+                         hint="use hooks on tensors (Tensor.register_hook)")  # fmt: skip
 
 
 class Values:

@@ -62,7 +62,7 @@ class Program:
         if wanted:
             graph, cotangents, leaves = with_cotangents(traced, graph, wanted)
         steps: tuple[pipeline.Pass, ...] = (
-            partial(differentiate, lift=traced.lift), *pipeline.optimize(self.exact))  # fmt: skip
+            partial(differentiate, lift=traced.lift, attend=traced.attend), *pipeline.optimize(self.exact))  # fmt: skip
         graph = pipeline.run(graph, steps, stages)
         known = set(graph.cells)
         graph = graph.replace(cells=(*graph.cells, *(c.entry for c in traced.cells if c.entry not in known)))

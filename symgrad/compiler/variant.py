@@ -44,12 +44,12 @@ class Variant:
         traced = program.traced
         self.traced = traced
         self.arrays = array_module(program.backend)
-        self.guards = Guards(traced)
         self.epoch = -1
         self.calls = 0
         entry_name = "run" if program.split is None else "forward"
         self.entry: Entry = program.executable.entries[entry_name]
         self.graph: Graph = program.interface(entry_name)
+        self.guards = Guards(traced)  # after the passes: hooks and custom Functions read things too
         self.sources: dict[Value, Any] = {value: leaf for leaf, value in traced.arguments}
         for cell in traced.cells:
             self.sources[cell.entry] = cell.argument if cell.argument is not None else cell.tensor

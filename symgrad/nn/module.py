@@ -7,16 +7,15 @@ Saving and loading are in `state_dict.py`, the printed form in `describe.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from symgrad.nn.bulk import Bulk
 from symgrad.nn.describe import module_repr
+from symgrad.nn.hooks import KINDS, Hooked
 from symgrad.nn.parameter import Buffer, Parameter
 from symgrad.nn.state_dict import load_state_dict, state_dict
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
-from symgrad.tensor.hooks import RemovableHandle
 
 _KINDS = (
     ("_parameters", "parameter", "torch.nn.Parameter"), ("_modules", "child module", "torch.nn.Module"),
@@ -28,7 +27,7 @@ MISSING: Any = object()
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
 
 
-class Module(Bulk):
+class Module(Hooked, Bulk):
     """Base of all models and layers: assign parts in `__init__`, say what they do in `forward`."""
 
     training: bool
@@ -36,32 +35,10 @@ class Module(Bulk):
     def __init__(self) -> None:
         put = object.__setattr__
         put(self, "training", True)
-        for name in (*_REGISTRIES, "_forward_pre_hooks", "_forward_hooks"):
+        put(self, "_hooked", False)
+        for name in (*_REGISTRIES, *KINDS):
             put(self, name, {})
         put(self, "_non_persistent_buffers_set", set())
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the output; override."""
-        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._forward_pre_hooks or self._forward_hooks:
-            return self._call_with_hooks(args, kwargs)
-        return self.forward(*args, **kwargs)
-
-    def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        for hook, with_kwargs in list(self._forward_pre_hooks.values()):
-            if with_kwargs:
-                changed = hook(self, args, kwargs)
-                if changed is not None:
-                    args, kwargs = changed
-            elif (changed := hook(self, args)) is not None:
-                args = changed if isinstance(changed, tuple) else (changed,)
-        out = self.forward(*args, **kwargs)
-        for hook, with_kwargs in list(self._forward_hooks.values()):
-            changed = hook(self, args, kwargs, out) if with_kwargs else hook(self, args, out)
-            out = out if changed is None else changed
-        return out
 
     # -- attributes ---------------------------------------------------------------------------
 
@@ -179,16 +156,6 @@ class Module(Bulk):
 
     register_module = add_module
 
-    def register_forward_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
-                              with_kwargs: bool = False) -> RemovableHandle:  # fmt: skip
-        """Call `hook(module, args, output)` after forward; what it returns replaces the output."""
-        return _add_hook(self._forward_hooks, hook, prepend, with_kwargs)
-
-    def register_forward_pre_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
-                                  with_kwargs: bool = False) -> RemovableHandle:  # fmt: skip
-        """Call `hook(module, args)` before forward; what it returns replaces the arguments."""
-        return _add_hook(self._forward_pre_hooks, hook, prepend, with_kwargs)
-
     # -- the rest -----------------------------------------------------------------------------
 
     state_dict = state_dict
@@ -205,14 +172,3 @@ class Module(Bulk):
 
 def _type(value: Any) -> str:
     return "torch.FloatTensor" if isinstance(value, Tensor) else type(value).__name__
-
-
-def _add_hook(hooks: dict[int, Any], hook: Callable[..., Any], prepend: bool, with_kwargs: bool) -> RemovableHandle:
-    handle = RemovableHandle(hooks)
-    before = dict(hooks)
-    if prepend:
-        hooks.clear()
-    hooks[handle.id] = (hook, with_kwargs)
-    hooks.update(before)
-    state.bump_epoch()
-    return handle

@@ -8,6 +8,7 @@ ones the eager tape runs, called on symbols.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from symgrad.ir.builder import Rewriter
@@ -23,8 +24,13 @@ from symgrad.tensor.core import Tensor, wrap
 from symgrad.tensor.tape import plan_for
 
 
-def differentiate(graph: Graph, *, lift: Callable[[Tensor], Value] | None = None) -> Graph:
-    """The joint graph: forward, backward and whatever uses the gradients."""
+def differentiate(
+    graph: Graph, *, lift: Callable[[Tensor], Value] | None = None, attend: Callable[[], Any] = nullcontext
+) -> Graph:
+    """The joint graph: forward, backward and whatever uses the gradients.
+
+    User code (hooks, custom Functions) runs within `attend()`.
+    """
     if not any(eqn.prim is gradients for eqn in graph.eqns):
         return graph
     rewriter = Rewriter()
@@ -34,7 +40,7 @@ def differentiate(graph: Graph, *, lift: Callable[[Tensor], Value] | None = None
         if eqn.prim is not gradients:
             rewriter.eqns.append(mapped)
             continue
-        with recorder, state.no_grad():
+        with attend(), recorder, state.no_grad():
             outs = expand(mapped, recorder)
         for old, new in zip(eqn.outputs, outs):
             rewriter.env[old] = new

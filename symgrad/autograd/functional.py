@@ -12,7 +12,7 @@ from typing import Any
 from symgrad.errors import GradError
 from symgrad.ops.autograd import grad as _grad
 from symgrad.ops.creation import ones_like, zeros, zeros_like
-from symgrad.ops.public import PUBLIC
+from symgrad.ops.joining import stack
 from symgrad.tensor.core import Tensor
 from symgrad.tensor.state import enable_grad
 
@@ -210,7 +210,6 @@ def rows_of(place: int, out: Tensor, leaves: Tensors, strict: bool, create_graph
                     f"The jacobian of the user-provided function is independent of input {column}. This is not "
                     "allowed in strict mode when create_graph=True.")  # fmt: skip
             rows[column].append(zeros_like(x) if g is None else g)
-    stack = PUBLIC["stack"].function
     shape = tuple(out.shape)
     return tuple([stack(row).reshape(*shape, *x.shape) if row else zeros((*shape, *x.shape), dtype=x.dtype)
                   for row, x in zip(rows, leaves)])  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 from symgrad.errors import GradError
 from symgrad.ops.engine import accumulate, seed
 from symgrad.ops.engine import backward as walk
+from symgrad.ops.joining import stack
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, fresh_node
 from symgrad.tensor.hooks import Hooks, RemovableHandle, add_hook
@@ -139,12 +140,9 @@ def grad(
 
 def _batched(outs: Any, ins: Any, batches: list[Tensor], retain: bool, create_graph: bool, allow_unused: Any,
              materialize: bool) -> tuple[Tensor | None, ...]:  # fmt: skip
-    from symgrad.ops.public import PUBLIC
-
     count = len(batches[0])
     rows = [grad(outs, ins, [g[i] for g in batches], retain or i + 1 < count, create_graph, allow_unused, False,
                  materialize) for i in range(count)]  # fmt: skip
-    stack = PUBLIC["stack"].function
     return tuple([None if column[0] is None else stack(column) for column in zip(*rows)])
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from symgrad.ir.graph import Value
 from symgrad.tensor.core import Tensor
+from symgrad.tensor.views import memory_under
 
 
 class Cell:
@@ -54,14 +55,7 @@ class GradSlot:
 
 def memory_of(tensor: Tensor) -> int:
     """The identity of the memory under a concrete tensor: its ultimate owner."""
-    data: Any = tensor._data
-    while True:
-        base = getattr(data, "base", None)
-        if not isinstance(base, np.ndarray):  # as_strided holds its operand indirectly
-            base = getattr(base, "base", None)
-            if not isinstance(base, np.ndarray):
-                return id(data)
-        data = base
+    return id(memory_under(tensor._data))
 
 
 def layout_of(tensors: Any) -> list[Any]:

@@ -15,6 +15,7 @@ from symgrad.ops import (
     exponential,
     function,
     functional,
+    geometry,
     gradients,
     index_writes,
     indexing,
@@ -38,11 +39,4 @@ from symgrad.ops import (
 from symgrad.ops import methods  # isort: skip - last: it attaches what the others declared
 from symgrad.ops.registry import PRIMITIVES
 
-__all__ = [
-    "PRIMITIVES", "arithmetic", "arrange", "autograd", "bitwise", "choice", "comparison", "complex",
-    "counting", "creation", "cumulative", "division", "exponential", "function", "functional",
-    "gradients", "index_writes", "indexing", "joining", "methods", "node_names", "norms", "padding", "powers", "random",
-    "repeating", "returns", "rounding", "scattering",
-    "sorting", "splitting", "statistics", "triangles",
-    "trigonometric",
-]  # fmt: skip
+__all__ = ["PRIMITIVES"]

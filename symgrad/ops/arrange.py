@@ -15,7 +15,7 @@ from symgrad.ops.strides import unfold as unfold_p
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
 from symgrad.tensor.dispatch import bind
-from symgrad.tensor.views import bind_view
+from symgrad.tensor.views import bind_view, memory_under
 
 
 def dims_of(dim: Any, ndim: int) -> tuple[int, ...]:
@@ -328,13 +328,12 @@ def storage_offset(input: Tensor) -> int:
     >>> sg.arange(4)[1:].storage_offset()
     1
     """
-    if state.capture() is not None or input._view is not None and not hasattr(input._data, "__array_interface__"):
+    if state.capture() is not None or not hasattr(input._data, "__array_interface__"):
         return offset_in(input, input.owner)
-    data: Any = input._data
-    root = data
-    while isinstance(getattr(root, "base", None), type(data)):
-        root = root.base
-    interface = "__array_interface__"
-    return int((getattr(data, interface)["data"][0] - getattr(root, interface)["data"][0]) // data.itemsize)
+    return start_of(input._data) // input._data.itemsize
 
 
+def start_of(data: Any) -> int:
+    """How many bytes into the memory under it an array starts."""
+    first, whole = (a.__array_interface__["data"][0] for a in (data, memory_under(data)))
+    return int(first - whole)

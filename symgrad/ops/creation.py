@@ -111,11 +111,18 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, dev
     ints = all(isinstance(v, int) for v in (start, end, step))
     kind = dtypes.as_dtype(dtype) if dtype is not None else (
         dtypes.int64 if ints else dtypes.get_default_dtype())  # fmt: skip
-    count = max(0, -((start - end) // step) if ints else math.ceil((end - start) / step))
+    count = max(0, _steps(start, end, step) if ints else math.ceil((end - start) / step))
     if state.capture() is not None:
         return place(bind(iota, (), dict(shape=(count,), dtype=kind, start=start, step=step)), None, requires_grad)
     data = (start + step * np.arange(count)).astype(kind.np)
     return place(wrap(data), device, requires_grad)
+
+
+def _steps(start: int, end: int, step: int) -> int:
+    """How many steps lead from start to end (extents stay polynomials where they can)."""
+    if abs(step) == 1:
+        return (end - start) * step
+    return (end - start + (step - 1 if step > 0 else step + 1)) // step
 
 
 def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None,

@@ -39,12 +39,20 @@ class Size(tuple[int, ...]):
 class ViewOf:
     """How a tensor indexes its base: primitives to replay, and when they were last replayed."""
 
-    __slots__ = ("base", "steps", "version")
+    __slots__ = ("_base", "steps", "version")
 
     def __init__(self, base: "Tensor", steps: tuple[tuple[Any, dict[str, Any]], ...], version: int):
-        self.base = base
+        self._base = base
         self.steps = steps
         self.version = version
+
+    @property
+    def base(self) -> "Tensor":
+        """The tensor whose elements are indexed; behind a base that was transposed in place, what it was."""
+        base = self._base
+        if base._view is not None:
+            base = self._base = base._view.base
+        return base
 
 
 class Tensor(Differentiable):

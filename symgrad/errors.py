@@ -113,6 +113,10 @@ class InplaceError(SymgradError, RuntimeError):
     """An in-place change that autograd or the memory layout does not allow."""
 
 
+class LinAlgError(SymgradError, RuntimeError):
+    """A matrix the operation has no answer for: singular, not positive-definite, or without convergence."""
+
+
 class TraceError(SymgradError, RuntimeError):
     """The function cannot be captured into one static graph; it can still run eagerly."""
 

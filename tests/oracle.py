@@ -27,7 +27,8 @@ def make(lib: Any, array: Any, requires_grad: bool = False) -> Any:
 
 
 def array_of(x: Any) -> Any:
-    return x.detach().numpy()
+    x = x.detach()
+    return x.numpy() if isinstance(x, sg.Tensor) else x.resolve_conj().resolve_neg().numpy()
 
 
 def name_of(dtype: Any) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgrad.config import BACKENDS
-from symgrad.errors import BackendError
+from symgrad.errors import BackendError, LinAlgError
 from symgrad.ir.access import reordered
 from symgrad.ir.graph import Eqn, Graph
 from symgrad.ir.interpret import host_expressions, interpret
@@ -109,8 +109,11 @@ def reference_entry(graph: Graph) -> Entry:
         inputs, given = given[: counts[0]], given[counts[0] :]
         cells, given = given[: counts[1]], given[counts[1] :]
         values = {h.expr or "": v for h, v in zip(hosts, given)}
-        with np.errstate(all="ignore"):
-            outs, effects = interpret(graph, inputs, cells, values)
+        try:
+            with np.errstate(all="ignore"):
+                outs, effects = interpret(graph, inputs, cells, values)
+        except np.linalg.LinAlgError as error:
+            raise LinAlgError(str(error)) from None
         for target, value, atom in zip(given[counts[2] :], outs, graph.outputs):
             kind = atom.type
             if reordered(kind):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from symgrad.compiler.backends import Entry, Executable, Param
-from symgrad.errors import BackendError
+from symgrad.errors import BackendError, LinAlgError
 
 if TYPE_CHECKING:
     from symgrad.compiler.emitted import Emitted
@@ -24,10 +26,24 @@ def build_executable(program: "Program", emitted: "Emitted") -> Executable:
 
 def bind_entries(module: ModuleType, params: dict[str, tuple[Param, ...]]) -> dict[str, Entry]:
     """The module's entries with their parameters."""
+    raising = hasattr(module, "_refuse")  # the helper by which a module says that a matrix will not do
     return {
-        name: Entry(getattr(module, name), p, _direct(module, getattr(module, name), name))
+        name: Entry(translated(getattr(module, name)) if raising else getattr(module, name), p,
+                    _direct(module, getattr(module, name), name))
         for name, p in params.items()
-    }
+    }  # fmt: skip
+
+
+def translated(function: Any) -> Any:
+    """An entry whose NumPy errors about a matrix are this package's: a module stands alone and knows no other."""
+
+    def entry(*given: Any) -> None:
+        try:
+            function(*given)
+        except np.linalg.LinAlgError as error:
+            raise LinAlgError(str(error)) from None
+
+    return entry
 
 
 def load_module(source: str, backend: str, name: str) -> ModuleType:

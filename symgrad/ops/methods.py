@@ -19,7 +19,7 @@ from symgrad.ops import (
 from symgrad.tensor.core import Tensor
 
 _OPERATORS = {
-    "__matmul__": functional.matmul, "__getitem__": indexing.getitem, "__setitem__": indexing.setitem,
+    "__matmul__": functional.at, "__getitem__": indexing.getitem, "__setitem__": indexing.setitem,
 }  # fmt: skip
 
 

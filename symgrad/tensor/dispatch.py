@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from symgrad import dtypes
-from symgrad.errors import RangeError, SymgradError
+from symgrad.errors import LinAlgError, RangeError, SymgradError
 from symgrad.ir.graph import Value
 from symgrad.ir.primitive import Primitive
 from symgrad.ir.types import TensorType
@@ -118,6 +118,8 @@ def explain(prim: Primitive, inputs: Any, params: Any, error: Exception) -> Exce
         return better
     if isinstance(error, IndexError):
         return out_of_range(error)
+    if isinstance(error, np.linalg.LinAlgError):
+        return LinAlgError(str(error))
     shown = ", ".join(f"{n}: {t}" for n, t in zip(prim.names * len(types), types))
     return SymgradRuntimeError(f"{prim.name}: {error}\n  {shown}")
 

@@ -1,0 +1,108 @@
+"""Products added to something: `beta * input + alpha * product`, PyTorch's addmm and its kin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symgrad import dtypes
+from symgrad.errors import DimError, DTypeError, ShapeError
+from symgrad.ops.products import bmm, mm, mv, of_rank, outer, same_dtype, tensor_operands
+from symgrad.ops.public import op
+from symgrad.ops.shapes import expand, permute, reshape, slice_write
+from symgrad.tensor.core import Tensor
+
+
+def scaled(x: Any, by: Any, name: str, strict: bool = False) -> Any:
+    """`x` times a coefficient, of which integers take the integral part (refuse others, if `strict`)."""
+    if not isinstance(by, (int, float, complex)):
+        raise TypeError(f"argument '{name}' must be Number, not {type(by).__name__}")
+    if not x.dtype.is_complex and isinstance(by, complex):
+        raise DTypeError(f"value cannot be converted to type {x.dtype.name} without overflow")
+    if x.dtype.category < dtypes.FLOATING and not isinstance(by, int):
+        if strict:
+            raise DTypeError(f"For integral input tensors, argument {name} must not be a floating point number.")
+        by = int(by)
+    return x if type(by) in (int, float, bool) and by == 1 else x * by
+
+
+def added(input: Tensor, product: Tensor, beta: Any, alpha: Any, strict: bool = False) -> Tensor:
+    """beta * input + alpha * product; with beta 0 nothing of input's values counts, not even nan."""
+    product = scaled(product, alpha, "alpha", strict)
+    if type(beta) in (int, float) and beta == 0:
+        if not input.requires_grad:
+            return product
+        return slice_write(expand(input, tuple(product.shape)), product, (slice(None),) * product.ndim)
+    return scaled(expand(input, tuple(product.shape)), beta, "beta", strict) + product  # type: ignore[no-any-return]
+
+
+def _summand(input: Tensor, a: Tensor, b: Tensor) -> None:
+    same_dtype(a, b)
+    if input.dtype is not a.dtype:
+        raise DTypeError(f"self and mat2 must have the same dtype, but got {input.dtype.name} and {b.dtype.name}",
+                         hint="convert one of them with .to()")  # fmt: skip
+
+
+@op(inplace=True)
+def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """beta * input + alpha * (mat1 @ mat2), `input` broadcast.
+
+    Gradient: dinput = beta g, dmat1 = alpha g mat2^H, dmat2 = alpha mat1^H g.
+
+    >>> sg.addmm(sg.ones(2), sg.eye(2), sg.eye(2), beta=2, alpha=3)
+    tensor([[5., 2.],
+            [2., 5.]])
+    """
+    of_rank("addmm", 2, mat1=mat1, mat2=mat2)
+    tensor_operands("addmm", input=input)
+    _summand(input, mat1, mat2)
+    return added(input, mm(mat1, mat2), beta, alpha)
+
+
+@op(inplace=True)
+def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """beta * input + alpha * (mat @ vec), `input` broadcast."""
+    of_rank("addmv", 2, mat=mat)
+    of_rank("addmv", 1, vec=vec)
+    tensor_operands("addmv", input=input)
+    _summand(input, mat, vec)
+    return added(input, mv(mat, vec), beta, alpha)
+
+
+@op(inplace=True)
+def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """beta * input + alpha * outer(vec1, vec2), `input` broadcast."""
+    of_rank("addr", 1, vec1=vec1, vec2=vec2)
+    tensor_operands("addr", input=input)
+    return added(input, outer(vec1, vec2), beta, alpha, strict=True)
+
+
+def batches(name: str, **operands: Any) -> None:
+    """Refuse operands that are no batches of matrices; PyTorch meets a missing dimension as an index."""
+    for word, x in operands.items():
+        if isinstance(x, Tensor) and x.ndim < 3:
+            raise DimError(f"Dimension out of range (expected to be in range of [{-x.ndim}, {x.ndim - 1}], but got 2)",
+                           hint=f"{name} takes {word} of 3 dimensions")
+    of_rank(name, 3, **operands)
+
+
+@op(inplace=True)
+def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """beta * input + alpha * sum over b of batch1[b] @ batch2[b]: one product of two long matrices."""
+    tensor_operands("addbmm", input=input)
+    batches("addbmm", batch1=batch1, batch2=batch2)
+    _summand(input, batch1, batch2)
+    (b, m, k), n = batch1.shape, batch2.shape[2]
+    if tuple(batch2.shape[:2]) != (b, k):
+        raise ShapeError("Expected size for first two dimensions of batch2 tensor to be: "
+                         f"{[int(b), int(k)]} but got: {list(map(int, batch2.shape[:2]))}.")
+    rows = reshape(permute(batch1, (1, 0, 2)), (m, b * k))
+    return added(input, mm(rows, reshape(batch2, (b * k, n))), beta, alpha)
+
+
+@op(inplace=True)
+def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """beta * input + alpha * (batch1 @ batch2), batch by batch, `input` broadcast."""
+    tensor_operands("baddbmm", input=input)
+    batches("baddbmm", batch1=batch1, batch2=batch2)
+    _summand(input, batch1, batch2)
+    return added(input, bmm(batch1, batch2), beta, alpha)

@@ -32,20 +32,29 @@ from symgrad.tensor.core import Device as device
 
 if TYPE_CHECKING:
     from symgrad.compiler import Compiled, compile
-    from symgrad.compiler import trace_graph as trace
     from symgrad.viz import make_dot
 
 float, double, half = float32, float64, float16
 long, int, short = int64, int32, int16
 cfloat, cdouble = complex64, complex128
 globals().update(_exports())
+_trace_of_matrix = globals()["trace"]
+
+
+def trace(input: Any, *args: Any, **kwargs: Any) -> Any:
+    """Sum of the diagonal of a matrix; of a function and example arguments, the graph it traces to."""
+    if not callable(input):
+        return _trace_of_matrix(input, *args, **kwargs)
+    from symgrad.compiler import trace_graph
+
+    return trace_graph(input, *args, **kwargs)
+
 
 __version__ = "0.1.0"
 
 _LAZY = {
     "Compiled": ("symgrad.compiler", "Compiled"),
     "compile": ("symgrad.compiler", "compile"),
-    "trace": ("symgrad.compiler", "trace_graph"),
     "make_dot": ("symgrad.viz", "make_dot"),
 }
 """Loaded when first asked for: eager users do not wait for the compiler or for graphviz."""

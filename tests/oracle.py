@@ -28,7 +28,7 @@ def make(lib: Any, array: Any, requires_grad: bool = False) -> Any:
 
 def array_of(x: Any) -> Any:
     x = x.detach()
-    return x.numpy() if isinstance(x, sg.Tensor) else x.resolve_conj().resolve_neg().numpy()
+    return x.numpy() if isinstance(x, sg.Tensor) else x.resolve_conj().resolve_neg().numpy(force=True)
 
 
 def name_of(dtype: Any) -> str:

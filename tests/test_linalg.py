@@ -68,10 +68,10 @@ def test_of_square_matrices(name: str, dtype: str) -> None:
 
 
 def test_of_transposed_and_strided() -> None:
-    a = regular(6, 6, dtype="float32")
+    a = regular(6, 6)
     for name in ("inv", "det", "matrix_exp", "eigh", "pinv", "eigenvalues"):
-        both(lambda lib, a: OF_SQUARE[name](lib, a.mT), a, tol=1e-3)
-        both(lambda lib, a: OF_SQUARE[name](lib, a[::2, ::2]), a, tol=1e-3)
+        both(lambda lib, a: OF_SQUARE[name](lib, a.mT), a)
+        both(lambda lib, a: OF_SQUARE[name](lib, a[::2, ::2]), a)
 
 
 OF_POSITIVE = {
@@ -164,6 +164,8 @@ def test_least_squares(shape: Any, dtype: str) -> None:
     both(lambda lib, a: lib.linalg.pinv(a, atol=0.5, rtol=0.1), a, tol=1e-5)
     both(lambda lib, a, b: lib.linalg.lstsq(a, b).solution, a, b, tol=1e-5)
     for driver in ("gels", "gelsy", "gelsd", "gelss"):
+        if driver == "gels" and shape[-1] == 0:
+            continue  # PyTorch leaves out the residuals, which are all of b
         agree(lambda lib: tuple(lib.linalg.lstsq(make(lib, a), make(lib, b), driver=driver)), rtol=1e-6, atol=1e-7)
         c = b[..., 0]
         agree(lambda lib: tuple(lib.linalg.lstsq(make(lib, a), make(lib, c), driver=driver)), rtol=1e-6, atol=1e-7)
@@ -194,7 +196,7 @@ def test_norms(order: Any) -> None:
         both(lambda lib, a: lib.linalg.matrix_norm(a, order, dim=(0, -1), keepdim=True), a, second=second)
         both(lambda lib, a: lib.linalg.norm(a, order, (2, 1)), a, second=second)
         both(lambda lib, a: lib.linalg.norm(a[0], order, keepdim=True), a, second=second)
-        both(lambda lib, a: lib.linalg.cond(a, order), a, second=False, tol=1e-4)
+        both(lambda lib, a: lib.linalg.cond(a, order), a, grad=False, tol=1e-6)  # PyTorch's gradient of it fails
     agree(lambda lib: lib.linalg.matrix_norm(make(lib, a.real.astype("f")), order, dtype=lib.float64), rtol=1e-5)
     agree(lambda lib: lib.linalg.norm(make(lib, a[0, 0]), order), rtol=1e-6)
 
@@ -207,7 +209,7 @@ def test_norms_of_vectors_and_default() -> None:
         both(lambda lib, a: lib.linalg.norm(a, dim=1), a)
         both(lambda lib, a: lib.linalg.norm(a, 3, dim=1), a)
         both(lambda lib, a: lib.linalg.norm(a, dim=(0, 2)), a)
-        both(lambda lib, a: lib.linalg.cond(a[:, :, :3]), a, second=False, tol=1e-4)
+        both(lambda lib, a: lib.linalg.cond(a[:, :, :3]), a, second=False)
         agree(lambda lib: lib.linalg.cond(make(lib, np.zeros((2, 2))), 1))
 
 

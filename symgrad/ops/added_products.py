@@ -21,7 +21,7 @@ def scaled(x: Any, by: Any, name: str, strict: bool = False) -> Any:
     if x.dtype.category < dtypes.FLOATING and not isinstance(by, int):
         if strict:
             raise DTypeError(f"For integral input tensors, argument {name} must not be a floating point number.")
-        by = int(by)
+        by = int(by.real)
     return x if type(by) in (int, float, bool) and by == 1 else x * by
 
 

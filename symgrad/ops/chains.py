@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from symgrad.errors import DimError, DTypeError, ShapeError
+from symgrad.ops.joining import cat
 from symgrad.ops.products import dot, matmul, mm, tensor_operands
 from symgrad.ops.public import op
 from symgrad.ops.reductions import sum
@@ -127,8 +128,6 @@ def linalg_cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
 
 
 def _cross(name: str, a: Tensor, b: Tensor, dim: int) -> Tensor:
-    from symgrad.ops.joining import cat
-
     if a.ndim != b.ndim:
         raise ShapeError(f"{name}: inputs must have the same number of dimensions.")
     if a.ndim == 0:

@@ -49,9 +49,9 @@ def einsum(*args: Any) -> Tensor:
     check_extents(labels, operands)
     terms = [diagonals(x, of) for x, of in zip(operands, labels)]
     for places in path(terms, result):
-        taken = [terms.pop(i) for i in sorted(places, reverse=True)]
+        last, *first = [terms.pop(i) for i in sorted(places, reverse=True)]
         kept = set(result).union(*(of for _, of in terms))
-        terms.append(pair(*reversed(taken), kept) if len(taken) > 1 else alone(taken[0], kept))
+        terms.append(pair(first[0], last, kept) if first else alone(last, kept))
     ((out, found),) = terms
     return permute(out, tuple(found.index(label) for label in result))
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from symgrad.errors import ShapeError
 from symgrad.ops import factors
+from symgrad.ops.joining import stack
 from symgrad.ops.linalg import adjoint
 from symgrad.ops.matrices import matrices, square_matrices
 from symgrad.ops.public import op
@@ -175,7 +176,6 @@ def top_eig(input: Tensor, eigenvectors: bool = False) -> Any:
     """
     from symgrad.ops.creation import zeros
     from symgrad.ops.functional import where
-    from symgrad.ops.joining import stack
 
     if input.ndim != 2:
         raise ShapeError(f"input should be 2 dimensional, but has {input.ndim} dimensions")

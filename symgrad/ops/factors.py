@@ -13,6 +13,7 @@ from symgrad.errors import GradError
 from symgrad.ir.primitive import ArrayCall
 from symgrad.ir.types import TensorType
 from symgrad.ops import lapack
+from symgrad.ops.joining import cat
 from symgrad.ops.linalg import adjoint, info_type, solve_triangular
 from symgrad.ops.linalg import solve as solve_p
 from symgrad.ops.registry import primitive
@@ -30,9 +31,10 @@ def _real(x: TensorType, *shape: int) -> TensorType:
 
 def identity(x: Any) -> Any:
     """The bool matrix that is true on the diagonal, of x's last extent."""
-    from symgrad.ops.creation import eye
+    from symgrad.ops.creation import arange
 
-    return eye(x.shape[-1], dtype=bool)
+    place = arange(x.shape[-1])
+    return place.reshape((x.shape[-1], 1)) == place
 
 
 def on_diagonal(x: Any, values: Any) -> Any:
@@ -81,8 +83,6 @@ def _infer_qr(a: TensorType, mode: str) -> tuple[TensorType, ...]:
 
 
 def _qr_grad(g: Any, outs: Any, mode: Any) -> Any:
-    from symgrad.ops.joining import cat
-
     if mode == "r":
         raise GradError("The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please use "
                         "linalg.qr(A, mode='reduced') if you are going to differentiate through linalg.qr.")
@@ -103,7 +103,7 @@ def _qr_grad(g: Any, outs: Any, mode: Any) -> Any:
 
 def _square_qr_grad(q: Any, r: Any, gq: Any, gr: Any) -> Any:
     """(gq + Q sym(gr R^H - Q^H gq)) R^-H; sym reflects the upper triangle, the diagonal real."""
-    inner = gr @ adjoint(r) if gr is not None else 0
+    inner: Any = gr @ adjoint(r) if gr is not None else 0
     inner = (inner if gq is None else inner - adjoint(q) @ gq).triu()
     inner = inner + adjoint(inner)
     inner = q @ on_diagonal(inner, inner * 0.5)

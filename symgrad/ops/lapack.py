@@ -16,9 +16,9 @@ def _strict(np: Any) -> Any:
 
     if np.linalg.__name__ != "cupy.linalg":
         return contextlib.nullcontext()
-    from cupyx import errstate
+    import cupyx
 
-    return errstate(linalg="raise")
+    return cupyx.errstate(linalg="raise")
 
 
 def _refuse(np: Any, name: str, reason: str, info: Any = None) -> None:

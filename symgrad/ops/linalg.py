@@ -13,6 +13,7 @@ from symgrad.errors import DTypeError, ShapeError
 from symgrad.ir.primitive import ArrayCall, Gemm
 from symgrad.ir.types import TensorType, broadcast_shapes
 from symgrad.ops import lapack
+from symgrad.ops.joining import cat
 from symgrad.ops.registry import primitive
 from symgrad.tensor.dispatch import bind
 
@@ -89,6 +90,10 @@ def inverse(a: Any) -> Any:
     return bind(inv, (a,), {"check": False})[0]
 
 
+def _det_grad(g: Any, a: Any) -> Any:
+    return g[..., None, None] * bind(cofactor, (a,), {})
+
+
 def _slogdet_grad(g: Any, a: Any, outs: Any) -> Any:
     """log det is holomorphic: its real part is logabsdet, its imaginary part the angle of sign."""
     factor = g.get(1)
@@ -104,8 +109,6 @@ def _cofactor_grad(g: Any, a: Any, out: Any) -> Any:
 
 
 def _expm_grad(g: Any, a: Any) -> Any:
-    from symgrad.ops.joining import cat
-
     ah, n = adjoint(a), a.shape[-1]
     block = cat([cat([ah, g], -1), cat([ah * 0, ah], -1)], -2)
     return bind(matrix_exp, (block,), {})[..., :n, n:]
@@ -144,7 +147,7 @@ solve_triangular = primitive(
 )  # fmt: skip
 det = primitive(
     "det", "a", infer=lambda a: _fresh(a, *a.shape[:-2]), array="np.linalg.det(a)", lower=ArrayCall(),
-    grad=dict(a=lambda g, a: g[..., None, None] * bind(cofactor, (a,), {})),
+    grad=dict(a=_det_grad),
     doc="Determinant of each matrix.", gradient="da = g times the conjugate cofactors", source="Giles 2008, 2.2.4",
 )  # fmt: skip
 cofactor = primitive(

@@ -9,6 +9,7 @@ from symgrad.errors import DTypeError, ShapeError
 from symgrad.ops.factorizations import eigvalsh, svdvals
 from symgrad.ops.linalg import inv as inv_p
 from symgrad.ops.matrices import matrices, square_matrices, tolerance
+from symgrad.ops.norms import vector_norm
 from symgrad.ops.products import tensor_operands
 from symgrad.ops.public import op
 from symgrad.ops.reductions import amax, amin, keep_dims, sum
@@ -156,10 +157,3 @@ def matrix_rank(A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: An
     from symgrad.ops.functional import maximum
 
     return sum(values > maximum(least, limit)[..., None], -1)
-
-
-def vector_norm(x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False) -> Tensor:
-    """The p-norm of x's elements along `dim`."""
-    from symgrad.ops.public import PUBLIC
-
-    return PUBLIC["linalg.vector_norm"].function(x, ord, dim, keepdim)  # type: ignore[no-any-return]

@@ -186,9 +186,9 @@ _DRIVERS = ("gels", "gelsy", "gelsd", "gelss")
 def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: Any = None) -> Any:
     """X that makes |A X - B| smallest (and is itself smallest): (solution, residuals, rank, singular_values).
 
-    As in PyTorch, what the LAPACK driver of that name does not give is empty: residuals where m <= n or the rank is
-    below n, rank for "gels", singular values but for "gelsd" and "gelss". Compiled, asking for the residuals of a
-    matrix of lower rank is an error, since their shape would depend on it.
+    As in PyTorch, what the LAPACK driver of that name does not give is empty: residuals where m <= n, for "gelsy"
+    (the default), and for "gelsd" and "gelss" where a rank is below n; rank for "gels"; singular values but for
+    "gelsd" and "gelss". Compiled, "gelsd" and "gelss" with m > n are refused: the shape depends on the rank.
     Gradient: that of pinv(A) @ B.
     """
     name = "torch.linalg.lstsq"
@@ -236,7 +236,7 @@ def _rank(A: Tensor, values: Tensor, rcond: Any) -> Tensor:
 
 def _residuals(A: Tensor, b: Tensor, x: Tensor, rank: Tensor, driver: str) -> Tensor:
     m, n = A.shape[-2], A.shape[-1]
-    if m <= n:
+    if m <= n or driver == "gelsy":
         return _empty(A.dtype.to_real())
     if driver != "gels":
         if state.capture() is not None:

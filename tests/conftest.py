@@ -19,6 +19,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="write tests/golden/ from what the tests produce"
     )
+    parser.addoption(
+        "--programs", type=int, default=2000, help="how many random programs to compare with PyTorch"
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

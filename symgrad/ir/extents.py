@@ -85,6 +85,14 @@ def _walk(node: ast.expr) -> dict[Monomial, int]:
         return out
     if isinstance(node, ast.BinOp):  # a quotient or remainder: an atom of simplified parts
         symbol = {"FloorDiv": "//", "Mod": "%"}.get(type(node.op).__name__)
+        if symbol == "//" and isinstance(node.right, ast.Constant) and isinstance(by := node.right.value, int):
+            left = _walk(node.left)
+            if by == 1:
+                return left
+            if by > 1 and all(c <= 0 for c in left.values()):  # rounding up, as Python says it: -(-n // 2)
+                raised = {m: -c for m, c in left.items()}
+                raised[()] = raised.get((), 0) + by - 1
+                return {(f"(({show_poly(_sorted(raised))}) // {by})",): -1}
         if symbol:
             parts = [show_poly(_sorted(_walk(n))) for n in (node.left, node.right)]
             parts = [p if p.isidentifier() or p.isdigit() else f"({p})" for p in parts]

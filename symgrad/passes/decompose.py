@@ -27,7 +27,9 @@ def decompose(graph: Graph) -> Graph:
         results = result if eqn.prim.multiple else (result,)
         return tuple([value_of(x) for x in results])
 
-    return rewrite(graph, visit)
+    while any(isinstance(eqn.prim.lower, Composite) for eqn in graph.eqns):
+        graph = rewrite(graph, visit)  # a formula may use composites again: a variance is made of means
+    return graph
 
 
 def value_of(result: Tensor) -> Value:

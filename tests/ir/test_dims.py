@@ -59,7 +59,12 @@ def test_equal_polynomials_are_the_same_extent() -> None:
     assert show((a * 2 + 4) // 3) == "((2*n0 + 4) // 3)" and poly(0) == ()
 
 
-STEPS = st.lists(st.tuples(st.sampled_from("+-*"), st.integers(-3, 3), st.booleans()), max_size=6)
+def test_rounding_up_is_a_quotient_of_positive_terms() -> None:
+    a = Dim(7, "n0")
+    assert show(-(-a // 2)) == "((n0 + 1) // 2)" and show(-(-(a + 3) // 1)) == "n0 + 3" and show(a // 1) == "n0"
+
+
+STEPS = st.lists(st.tuples(st.sampled_from("+-*/"), st.integers(-3, 3), st.booleans()), max_size=6)
 
 
 @given(STEPS, st.integers(2, 9))
@@ -67,5 +72,8 @@ def test_polynomials_evaluate_as_the_arithmetic(steps: list[tuple[str, int, bool
     value = Dim(extent, "n0")
     for op, number, flip in steps:
         left, right = (number, value) if flip else (value, number)
+        if op == "/":
+            value = value // (abs(number) + 1)
+            continue
         value = left + right if op == "+" else left - right if op == "-" else left * right
     assert eval(expr_of(value), {"n0": extent}) == value == eval(show(value), {"n0": extent})

@@ -3,7 +3,9 @@
 import numpy as np
 from graphs import assert_same_bits, run
 
+import symgrad as sg
 from symgrad.ir import parse
+from symgrad.ir.primitive import Composite
 from symgrad.ops import PRIMITIVES
 from symgrad.passes.decompose import decompose
 
@@ -20,3 +22,8 @@ def test_mean_becomes_sum_and_division(rng):
 def test_a_graph_without_composites_is_left_alone():
     graph = parse("def f(x: f32[3]):\n    y = exp(x)\n    return y", PRIMITIVES)
     assert decompose(graph) is graph
+
+
+def test_composites_made_of_composites() -> None:
+    graph = decompose(sg.trace(lambda x: x.std(), sg.ones(3, 4)))
+    assert not any(isinstance(eqn.prim.lower, Composite) for eqn in graph.eqns)

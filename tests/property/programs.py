@@ -85,14 +85,20 @@ MOVE: dict[str, Callable[[Lib, Any, int, int], Any]] = {
     "pair": lambda lib, a, i, j: a[lib.tensor([0, i % a.shape[0]]), ..., lib.tensor([0, j % a.shape[-1]])]
     if a.ndim > 1 else a[lib.tensor([0, j % a.shape[0]])],
     "index_select": lambda lib, a, i, j: a.index_select(i % a.ndim, lib.tensor([j % a.shape[i % a.ndim]] * 2)),
-    "gather": lambda lib, a, i, j: a.gather(i % a.ndim, lib.zeros(a.shape, dtype=lib.int64) + j % a.shape[i % a.ndim]),
-    "take_along": lambda lib, a, i, j: lib.take_along_dim(a, a.detach().argsort(dim=i % a.ndim, stable=True), i % a.ndim),
+    "gather": lambda lib, a, i, j: a.gather(i % a.ndim, lib.zeros_like(a, dtype=lib.int64) + j % a.shape[i % a.ndim]),
+    "take_along": lambda lib, a, i, j: lib.take_along_dim(a, order(a, i % a.ndim), i % a.ndim),
     "masked_fill": lambda lib, a, i, j: a.masked_fill(a > 0.3, 0.5),
     "pad": lambda lib, a, i, j: lib.nn.functional.pad(a, (i % 3, j % 2), value=0.5),
 }  # fmt: skip
 
+
+def order(a: Any, dim: int) -> Any:
+    return a.detach().argsort(dim=dim, stable=True)
+
+
 REDUCE: dict[str, Callable[[Lib, Any, int, bool], Any]] = {
-    **{n: (lambda lib, a, d, keep, n=n: getattr(a, n)(dim=d, keepdim=keep)) for n in ("sum", "mean", "amax", "amin", "logsumexp")},
+    **{n: (lambda lib, a, d, keep, n=n: getattr(a, n)(dim=d, keepdim=keep)) 
+       for n in ("sum", "mean", "amax", "amin", "logsumexp")},
     "prod": lambda lib, a, d, keep: a.clamp(-2, 2).prod(dim=d, keepdim=keep),
     "var": lambda lib, a, d, keep: a.var(dim=d, correction=0, keepdim=keep),
     "std": lambda lib, a, d, keep: (a.var(dim=d, correction=0, keepdim=keep) + 1).sqrt(),

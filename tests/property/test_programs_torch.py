@@ -13,7 +13,8 @@ from property.programs import Line, execute, lines, loss_of
 import symgrad as sg
 
 RNG = np.random.default_rng(0)
-STARTS = [np.round(RNG.uniform(0.2, 1.2, shape) * RNG.choice([-1, 1], shape), 3) for shape in ((3, 4), (4, 3), (2, 3, 4), (3,))]
+SHAPES = ((3, 4), (4, 3), (2, 3, 4), (3,))
+STARTS = [np.round(RNG.uniform(0.2, 1.2, shape) * RNG.choice([-1, 1], shape), 3) for shape in SHAPES]
 SETTINGS = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
 pytestmark = pytest.mark.needs_torch
 
@@ -41,8 +42,9 @@ def check(program: list[Line], run: Any = execute) -> None:
     want = outcome(torch, execute, program)
     if isinstance(want[0], type):
         got = outcome(sg, run, program)
-        # what PyTorch saved and found changed, symgrad may not have needed
-        assert "modified by an inplace operation" in want[1] or got[0] is want[0], f"{got} for {want}"
+        # what PyTorch saved and found changed, symgrad may not have needed; views of `split` may be written here
+        allowed = any(text in want[1] for text in ("modified by an inplace operation", "is being modified inplace"))
+        assert allowed or got[0] is want[0], f"{got} for {want}"
         return
     assume(all(np.abs(v).max() < 1e4 for v in want[0] if v.size))
     got = outcome(sg, run, program)

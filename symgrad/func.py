@@ -16,7 +16,7 @@ from symgrad.capture.pytree import flatten, unflatten
 from symgrad.errors import GradError
 from symgrad.ops.autograd import grad as _grad
 from symgrad.ops.creation import zeros_like
-from symgrad.ops.engine import leads_beyond
+from symgrad.ops.engine import SPENT, leads_beyond
 from symgrad.tensor.core import Tensor
 from symgrad.tensor.state import enable_grad, is_grad_enabled
 
@@ -192,6 +192,8 @@ class _Level:
 
     def cut(self, tensors: list[Tensor], leaves: list[Tensor]) -> list[Tensor]:
         """Results without the history that ends in this level's own leaves."""
+        for leaf in leaves:
+            leaf.__dict__[SPENT] = True
         return [t if self.outer and t.requires_grad and leads_beyond(t, leaves) else t.detach() for t in tensors]
 
     def cut_all(self, tree: Any, leaves: list[Tensor]) -> Any:

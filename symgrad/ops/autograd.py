@@ -67,15 +67,14 @@ def _accumulate(roots: Any, grads: Any, retain_graph: bool | None, create_graph:
     if wanted is not None and not wanted:
         raise GradError("`inputs` argument to `backward()` cannot be empty.")
     for x in wanted or ():
-        if not x._rg:
-            raise GradError("One of the differentiated Tensors does not require grad")
+        retain_grad(x)
     retain = create_graph if retain_graph is None else retain_graph
     active = state.capture()
     if active is not None:
         active.backward(roots, grads, retain_graph=retain, create_graph=create_graph, inputs=wanted)
         return
     found = walk(roots, grads, retain_graph=retain, create_graph=create_graph, inputs=wanted)
-    accumulate(found, create_graph)
+    accumulate({t: g for t, g in found.items() if t._node is None} if wanted else found, create_graph)
 
 
 def _list(tensors: Any) -> list[Tensor]:
@@ -114,7 +113,7 @@ def grad(
                          "but got: allow_unused=False.")  # fmt: skip
     outs, ins = _list(outputs), _list(inputs)
     if not ins:
-        raise ValueError("grad requires non-empty inputs.")
+        raise GradError("`inputs` argument to `grad()` cannot be empty.")
     for x in ins:
         if not x._rg:
             raise GradError("One of the differentiated Tensors does not require grad")

@@ -94,19 +94,24 @@ def backward(
     return found
 
 
+SPENT = "_spent"
+"""Marks a leaf that a function transform made for itself, once that is done."""
+
+
 def leads_beyond(tensor: Tensor, leaves: Iterable[Tensor]) -> bool:
-    """Whether the history of `tensor` ends in any leaf but these."""
+    """Whether the history of `tensor` ends in any leaf but these (and spent ones)."""
+    own = set(leaves)
     active = state.capture()
     if active is not None:
         reached, _ = active.reach([active.value_of(tensor)])
-        return any(active.leaf_of[v] not in set(leaves) for v in reached if v in active.leaf_of)
-    own = set(leaves)
+        ends = [active.leaf_of[v] for v in reached if v in active.leaf_of]
+        return any(end not in own and SPENT not in end.__dict__ for end in ends)
     seen: set[Any] = set()
     stack = [edge_of(tensor)]
     while stack:
         edge = stack.pop()
         if isinstance(edge, Tensor):
-            if edge not in own:
+            if edge not in own and SPENT not in edge.__dict__:
                 return True
         elif edge is not None and edge not in seen:
             seen.add(edge)

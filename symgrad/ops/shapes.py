@@ -6,6 +6,7 @@ from typing import Any
 
 from symgrad.dtypes import DType
 from symgrad.errors import DimError, DTypeError, ShapeError
+from symgrad.ops.node_names import Named
 from symgrad.ops.public import op
 from symgrad.ops.shape import expand as expand_p
 from symgrad.ops.shape import permute as permute_p
@@ -18,7 +19,9 @@ from symgrad.tensor.core import Tensor
 from symgrad.tensor.dispatch import bind
 from symgrad.tensor.views import bind_view
 
-_SWAP = {"dims": (1, 0)}
+_SWAP = Named("TBackward0", dims=(1, 0))
+_transposed: dict[tuple[int, int, int], Named] = {}
+_unsqueezed: dict[tuple[int, int], dict[str, Any]] = {}
 
 
 def normalize_dim(dim: int, ndim: int) -> int:
@@ -125,13 +128,15 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     >>> sg.zeros(2, 3, 5).transpose(0, -1).shape
     torch.Size([5, 3, 2])
     """
-    if input.ndim == 0:
-        normalize_dim(dim0, 0), normalize_dim(dim1, 0)
-        return permute(input, ())
-    order = list(range(input.ndim))
-    a, b = normalize_dim(dim0, input.ndim), normalize_dim(dim1, input.ndim)
-    order[a], order[b] = order[b], order[a]
-    return permute(input, tuple(order))
+    key = (input.ndim, dim0, dim1)
+    params = _transposed.get(key)
+    if params is None:
+        order = list(range(input.ndim))
+        a, b = normalize_dim(dim0, input.ndim), normalize_dim(dim1, input.ndim)
+        if order:
+            order[a], order[b] = order[b], order[a]
+        params = _transposed[key] = Named("TransposeBackward0", dims=tuple(order))
+    return bind_view(permute_p, input, params)
 
 
 @op(out=False)
@@ -176,8 +181,13 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     >>> sg.zeros(3).unsqueeze(1).shape
     torch.Size([3, 1])
     """
-    place = normalize_dim(dim, input.ndim + 1)
-    return slice_read(input, (slice(None),) * place + (None,) + (slice(None),) * (input.ndim - place))
+    key = (input.ndim, dim)
+    params = _unsqueezed.get(key)
+    if params is None:
+        place = normalize_dim(dim, input.ndim + 1)
+        index = (slice(None),) * place + (None,) + (slice(None),) * (input.ndim - place)
+        params = _unsqueezed[key] = {"index": index}
+    return bind_view(slice_p, input, params)
 
 
 @op(out=False)
@@ -191,8 +201,9 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     gone = {normalize_dim(d, input.ndim) for d in dims}
     if dim is not None and len(gone) != len(tuple(dims)):
         raise ShapeError("dim appears multiple times in the list of dims")
-    return slice_read(input, tuple(
-        0 if i in gone and e == 1 else slice(None) for i, e in enumerate(input.shape)))  # fmt: skip
+    index = tuple([0 if i in gone and e == 1 else slice(None) for i, e in enumerate(input.shape)])
+    kind = 0 if dim is None else 1 if isinstance(dim, int) else 2
+    return bind_view(slice_p, input, Named(f"SqueezeBackward{kind}", index=index))
 
 
 @op(out=False)

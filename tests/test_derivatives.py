@@ -95,7 +95,8 @@ def test_functional_refuses_in_the_same_words(name: str) -> None:
     for lib in BOTH:
         with pytest.raises((RuntimeError, TypeError, ValueError, AssertionError)) as caught:
             REFUSED[name](lib.autograd.functional, lib, make(lib, X))
-        texts.append((isinstance(caught.value, TypeError), str(caught.value).split("\n")[0].replace("isonly", "is only")[:60]))
+        text = str(caught.value).split("\n")[0].replace("isonly", "is only")[:60]
+        texts.append((isinstance(caught.value, TypeError), text))
     assert texts[0] == texts[1]
 
 

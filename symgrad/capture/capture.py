@@ -251,6 +251,12 @@ class Capture(Branches):
         """A Python value was asked of a tensor."""
         raise concretization(what)
 
+    def inside(self, what: str) -> Any:
+        """A capture for the functions of one control-flow call."""
+        from symgrad.capture.subgraph import Inner
+
+        return Inner(self, what)
+
     def refuse(self, what: str) -> None:
         """Something a compiled program could not repeat."""
         raise SideEffectError(f"while tracing: {what}", hint="do it outside the compiled function")

@@ -20,15 +20,15 @@ from symgrad.capture.branches import Branch, Item
 from symgrad.capture.capture import Capture
 from symgrad.capture.cells import Cell, GradSlot
 from symgrad.capture.outputs import Output, describe_outputs
-from symgrad.capture.pytree import flatten, unflatten
 from symgrad.capture.reads import Read, Reads
 from symgrad.errors import RandomStateError, SideEffectError
 from symgrad.ir.dims import Dim
-from symgrad.ir.graph import Graph, Value
+from symgrad.ir.graph import Eqn, Graph, Value
 from symgrad.ops.custom import custom
 from symgrad.ops.gradients import gradients
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, concretization, fresh_node, wrap
+from symgrad.tensor.pytree import flatten, unflatten
 
 
 @dataclass
@@ -312,7 +312,18 @@ def _name_cells(capture: Capture, reads: Reads) -> None:
         if cell.written:
             cell.now.hint = f"{cell.entry.hint}_new"
     for eqn in capture.builder.eqns:
+        name_operands(eqn)
         if eqn.prim is gradients:
             for target, out in zip(eqn.inputs[2 * eqn.params["roots"] :], eqn.outputs):
                 if isinstance(target, Value):
                     out.hint = f"g_{target.hint}"
+
+
+def name_operands(eqn: Eqn) -> None:
+    """What a nested graph is given is called there as it is outside."""
+    for graph in eqn.graphs.values():
+        for outer, inner in zip(reversed(eqn.inputs), reversed(graph.inputs)):
+            if isinstance(outer, Value) and not inner.hint:
+                inner.hint = outer.hint
+        for nested in graph.eqns:
+            name_operands(nested)

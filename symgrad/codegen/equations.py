@@ -90,7 +90,11 @@ class Equations:
         self.lines.append((text if out and ufunc else f"{', '.join(names)} = {text}", note))
 
     def array_form(self, eqn: Eqn, args: list[str]) -> str:
-        """The declaration's array expression over these arguments."""
+        """The declaration's array expression over these arguments; of control flow, a function's call."""
+        if eqn.graphs:
+            from symgrad.codegen.subgraphs import control
+
+            return control(eqn, args, self.helpers)
         self.add_helpers(eqn.prim)
         if isinstance(eqn.prim.lower, Write) and not eqn.out.type.ndim:
             args = [f"np.asarray({arg})" for arg in args]

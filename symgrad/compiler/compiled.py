@@ -11,7 +11,6 @@ import numpy as np
 
 from symgrad import dtypes
 from symgrad.capture.capture import hooks_on
-from symgrad.capture.pytree import flatten
 from symgrad.capture.trace import trace
 from symgrad.compiler.backends import resolve_backend
 from symgrad.compiler.evaluate import evaluator_of
@@ -27,6 +26,7 @@ from symgrad.passes.differentiate import differentiate
 from symgrad.runtime.threads import step_lock
 from symgrad.tensor import anomaly, state
 from symgrad.tensor.core import Tensor
+from symgrad.tensor.pytree import flatten
 
 
 class RetraceWarning(UserWarning):

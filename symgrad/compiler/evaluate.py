@@ -16,7 +16,7 @@ from symgrad.ir.builder import Rewriter
 from symgrad.ir.graph import Atom, Eqn, Literal, Value
 from symgrad.ir.interpret import evaluate, literal_value
 from symgrad.ops.gradients import gradients
-from symgrad.passes.differentiate import expand
+from symgrad.passes.differentiate import expand, expand_inside
 from symgrad.passes.recorder import Recorder
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
@@ -87,7 +87,7 @@ class Evaluator:
                 needed.add(number)
                 stack += self.expanded.eqns[number].inputs
         for number in sorted(needed):
-            evaluate(self.expanded.eqns[number], self._read, self.arrays)
+            evaluate(expand_inside(self.expanded.eqns[number]), self._read, self.arrays)
         return self._read(atom)
 
     def _read(self, atom: Atom) -> Any:

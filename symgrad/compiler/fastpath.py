@@ -11,11 +11,11 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from symgrad.capture.pytree import LEAF
 from symgrad.codegen.tasks import THRESHOLD
 from symgrad.compiler.results import HELD
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
+from symgrad.tensor.pytree import LEAF
 
 if TYPE_CHECKING:
     from symgrad.compiler.variant import Variant
@@ -166,7 +166,7 @@ def _body(writer: _Writer, variant: "Variant", leaves: list[Any]) -> list[str]:
     if traced.structure == LEAF:
         lines.append(f"return {outs[0]}")
     else:
-        from symgrad.capture.pytree import unflatten
+        from symgrad.tensor.pytree import unflatten
 
         writer.const("unflatten", unflatten)
         writer.const("structure", traced.structure)

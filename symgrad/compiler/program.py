@@ -61,8 +61,10 @@ class Program:
         wanted = [traced.outputs[i].index for i in traced.differentiable]
         if wanted:
             graph, cotangents, leaves = with_cotangents(traced, graph, wanted)
+        nested = any(eqn.graphs for eqn in graph.eqns)
         steps: tuple[pipeline.Pass, ...] = (
-            partial(differentiate, lift=traced.lift, attend=traced.attend), *pipeline.optimize(self.exact))  # fmt: skip
+            partial(differentiate, lift=traced.lift, attend=traced.attend),
+            *pipeline.optimize(self.exact, nested))  # fmt: skip
         graph = pipeline.run(graph, steps, stages)
         known = set(graph.cells)
         graph = graph.replace(cells=(*graph.cells, *(c.entry for c in traced.cells if c.entry not in known)))

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from symgrad.compiler.replay import replay
 from symgrad.errors import GradError, VersionError
-from symgrad.ir.graph import Graph, Value
+from symgrad.ir.graph import Value
 from symgrad.ir.primitive import Alias, Primitive
-from symgrad.ops.elementwise import stop_gradient
 from symgrad.ops.engine import backward as tape_backward
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
-from symgrad.tensor.dispatch import bind, record_multiple
+from symgrad.tensor.dispatch import record_multiple
 from symgrad.tensor.views import detached
 
 if TYPE_CHECKING:
@@ -119,28 +119,6 @@ class Call:
         found = tape_backward([h for h, _ in pairs], [p for _, p in pairs], retain_graph=True,
                               create_graph=True, inputs=self.wanted)  # fmt: skip
         return tuple(found.pop(leaf, None) for leaf in self.wanted)
-
-
-def replay(graph: Graph, tensors: dict[Value, Tensor], hosts: dict[str, Any]) -> list[Tensor]:
-    """Run a traced graph through `bind`, so that it is recorded like eager code."""
-    env: dict[Any, Any] = dict(tensors)
-
-    def read(atom: Any) -> Any:
-        if isinstance(atom, Value):
-            return env[atom]
-        return atom.value if atom.expr is None else eval(atom.expr, {"__builtins__": {}, "abs": abs}, hosts)
-
-    for eqn in graph.eqns:
-        if all(value in env for value in eqn.outputs):
-            continue
-        inputs = tuple(map(read, eqn.inputs))
-        if eqn.prim is stop_gradient:
-            results: Any = inputs[0].detach()
-        else:
-            results = bind(eqn.prim, inputs, dict(eqn.params))
-        for value, result in zip(eqn.outputs, results if eqn.prim.multiple else (results,)):
-            env[value] = result
-    return [env[a] if isinstance(a, Value) else wrap(np.asarray(a.value)) for a in graph.outputs]
 
 
 def attach_backward(

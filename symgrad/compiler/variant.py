@@ -15,7 +15,6 @@ import numpy as np
 
 from symgrad.capture.cells import memory_of, same_memory
 from symgrad.capture.outputs import Output
-from symgrad.capture.pytree import unflatten
 from symgrad.codegen.tasks import TASKS, THRESHOLD
 from symgrad.compiler.backends import Entry, array_module
 from symgrad.compiler.evaluate import Evaluator, on_host
@@ -32,6 +31,7 @@ from symgrad.ir.interpret import host_expressions
 from symgrad.runtime.threads import parallel_run, step_lock
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
+from symgrad.tensor.pytree import unflatten
 from symgrad.tensor.tape import FREED, Node
 from symgrad.tensor.views import bind_view, detached
 

@@ -82,6 +82,11 @@ class Eqn:
     origin: str = ""
 
     @property
+    def graphs(self) -> "dict[str, Graph]":
+        """The parameters that are graphs: the parts of control flow."""
+        return {name: p for name, p in self.params.items() if isinstance(p, Graph)}
+
+    @property
     def out(self) -> Value:
         """The single output."""
         (out,) = self.outputs

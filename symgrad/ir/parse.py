@@ -28,14 +28,23 @@ _NUMBERS = (bool, int, float)
 
 def parse(text: str, primitives: Mapping[str, Primitive]) -> Graph:
     """The graph that `text` says, with equations over `primitives`."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    match = _HEADER.fullmatch(lines[0]) if lines else None
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    match = _HEADER.fullmatch(lines[0].strip()) if lines else None
     if match is None:
         raise ParseError(f"not a graph header: {lines[:1]}", hint="def name(x: f32[2], *, cell: f32[]):")
     parser = _Parser(primitives, match[1])
     parser.header(match[2])
-    for line in lines[1:]:
+    rest = lines[1:]
+    while rest:
+        line = rest.pop(0)
+        inner = _indent(line)
+        line = line.strip()
         try:
+            if _HEADER.fullmatch(line):
+                size = next((i for i, other in enumerate(rest) if _indent(other) <= inner), len(rest))
+                parser.nested(parse("\n".join([line, *rest[:size]]), primitives))
+                del rest[:size]
+                continue
             parser.line(line)
         except ParseError:
             raise
@@ -44,6 +53,10 @@ def parse(text: str, primitives: Mapping[str, Primitive]) -> Graph:
         except (SyntaxError, ValueError, TypeError, OverflowError, MemoryError, RecursionError) as error:
             raise ParseError(f"not an equation: {line[:200]!r} ({error})") from error
     return parser.graph()
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def parse_type(text: str) -> TensorType:
@@ -64,6 +77,7 @@ class _Parser:
         self.primitives = primitives
         self.name = name
         self.values: dict[str, Value] = {}
+        self.graphs: dict[str, Graph] = {}
         self.inputs: list[Value] = []
         self.cells: list[Value] = []
         self.hosts: list[str] = []
@@ -123,6 +137,18 @@ class _Parser:
         value = self.values[name] = Value(type, name)
         return value
 
+    def nested(self, graph: Graph) -> None:
+        """A graph that an equation below names as a parameter."""
+        if graph.name in self.graphs or graph.name in self.values:
+            raise ParseError(f"{graph.name!r} is defined twice")
+        self.graphs[graph.name] = graph
+
+    def param(self, node: ast.expr) -> Any:
+        """A nested graph by its name, or a literal."""
+        if isinstance(node, ast.Name) and node.id in self.graphs:
+            return self.graphs[node.id]
+        return parse_param(node)
+
     def value(self, node: ast.expr) -> Value:
         if not isinstance(node, ast.Name) or node.id not in self.values:
             raise ParseError(f"not a defined value: {ast.unparse(node)}")
@@ -137,7 +163,7 @@ class _Parser:
         first = next((self.values[n.id].type.dtype for n in call.args
                       if isinstance(n, ast.Name) and n.id in self.values), None)  # fmt: skip
         inputs = tuple(self.atom(n, first) for n in call.args)
-        params = {k.arg or "**": parse_param(k.value) for k in call.keywords}
+        params = {k.arg or "**": self.param(k.value) for k in call.keywords}
         unknown = [name for name in params if name not in prim.params]
         if unknown:
             raise ParseError(f"{prim} has no parameter {', '.join(unknown)}")

@@ -99,6 +99,11 @@ class Gather(ArrayCall):
     """
 
 
+@dataclass(frozen=True)
+class Nested(ArrayCall):
+    """Control flow: parameters are graphs, printed as Python with `if`, `for` or `while`."""
+
+
 Lowering = Scalar | Reduce | View | Gemm | Write | Draw | Alias | Composite | ArrayCall
 
 GradRule = Callable[..., Any]
@@ -193,7 +198,7 @@ class Primitive:
         """
         if self.is_ufunc:
             return self.array == "matmul"
-        moves = isinstance(self.lower, (View, Write, Alias, Gather))
+        moves = isinstance(self.lower, (View, Write, Alias, Gather, Nested))
         return bool(self.names) and "dtype" not in self.params and not moves
 
     @cached_property

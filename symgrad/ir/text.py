@@ -8,6 +8,8 @@ output's type, the user's line, the phase, and what an equation was derived from
         h = matmul(x, w)  # f32[64,1] train.py:12
         w[...] = h
         return h
+
+A graph that is a parameter (a branch, a loop's body) is a nested `def` before its equation, which names it.
 """
 
 from __future__ import annotations
@@ -67,9 +69,13 @@ def print_graph(graph: Graph, *, comments: bool = True) -> str:
         head += [f"{namer(v)}: {v.type}" for v in graph.cells]
         head += [f"{name}: host" for name in graph.hosts]
     for eqn in graph.eqns:
+        params = dict(eqn.params)
+        for key, nested in sorted(eqn.graphs.items()):
+            params[key] = nested = nested.replace(name=namer.fresh(nested.name))
+            lines += [(line, "") for line in print_graph(nested, comments=comments).splitlines()]
         call = ", ".join(
             [print_atom(a, namer, eqn) for a in eqn.inputs]
-            + [f"{k}={print_param(v)}" for k, v in sorted(eqn.params.items())]
+            + [f"{k}={print_param(v)}" for k, v in sorted(params.items())]
         )
         targets = ", ".join(namer(v) for v in eqn.outputs)
         types = ", ".join(str(v.type) for v in eqn.outputs)
@@ -119,7 +125,7 @@ def _number(value: Any) -> str:
 
 def print_param(value: Any) -> str:
     """A static parameter as a Python literal; dtypes by name."""
-    if isinstance(value, dtypes.DType):
+    if isinstance(value, (dtypes.DType, Graph)):
         return value.name
     if isinstance(value, tuple):
         return "(" + ", ".join(print_param(v) for v in value) + ("," if len(value) == 1 else "") + ")"

@@ -23,7 +23,13 @@ def verify(graph: Graph) -> Graph:
         defined.add(value)
     if len(set(graph.hosts)) != len(graph.hosts):
         _fail(graph, f"two hosts have one name: {', '.join(graph.hosts)}", 0)
-    for line, eqn in enumerate(graph.eqns, 1):
+    line = 0
+    for eqn in graph.eqns:
+        line += 1 + sum(len(str(nested).splitlines()) for nested in eqn.graphs.values())
+        for nested in eqn.graphs.values():
+            verify(nested)
+            if nested.cells or nested.hosts or nested.effects:
+                _fail(graph, f"{eqn.prim}: a nested graph has cells, hosts or effects", line)
         for atom in eqn.inputs:
             _check_defined(graph, atom, defined, line)
         _check_types(graph, eqn, line)
@@ -32,7 +38,8 @@ def verify(graph: Graph) -> Graph:
                 _fail(graph, f"{value} is defined twice", line)
             defined.add(value)
     written: set[Value] = set()
-    for line, (cell, new) in enumerate(graph.effects, 1 + len(graph.eqns)):
+    for cell, new in graph.effects:
+        line += 1
         _check_defined(graph, new, defined, line)
         if cell not in graph.cells or cell in written:
             _fail(graph, f"effect on {cell}, which is no cell or written twice", line)
@@ -40,7 +47,7 @@ def verify(graph: Graph) -> Graph:
             _fail(graph, f"effect of {new.type} on a cell of {cell.type}", line)
         written.add(cell)
     for atom in graph.outputs:
-        _check_defined(graph, atom, defined, 1 + len(graph.eqns) + len(graph.effects))
+        _check_defined(graph, atom, defined, 1 + line)
     return graph
 
 

@@ -10,6 +10,7 @@ from symgrad.ops import (
     choice,
     comparison,
     complex,
+    control_flow,
     counting,
     creation,
     cumulative,

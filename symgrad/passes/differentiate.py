@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 from symgrad.ir.builder import Rewriter
@@ -31,7 +32,7 @@ def differentiate(
 
     User code (hooks, custom Functions) runs within `attend()`.
     """
-    if not any(eqn.prim is gradients for eqn in graph.eqns):
+    if not any(eqn.prim is gradients or eqn.graphs for eqn in graph.eqns):
         return graph
     rewriter = Rewriter()
     recorder = Recorder(rewriter, lift)
@@ -47,10 +48,19 @@ def differentiate(
             if new.hint in PRIMITIVES:  # no name but its operation's: the gradient's is better
                 new.hint = old.hint
     return graph.replace(
-        eqns=tuple(rewriter.eqns),
+        eqns=tuple(map(expand_inside, rewriter.eqns)),
         outputs=tuple(rewriter.atom(a) for a in graph.outputs),
         effects=tuple((c, rewriter.atom(v)) for c, v in graph.effects),
     )
+
+
+def expand_inside(eqn: Eqn) -> Eqn:
+    """`eqn` with the gradients expanded that are taken in its nested graphs."""
+    graphs = eqn.graphs
+    after = {name: differentiate(graph) for name, graph in graphs.items()}
+    if all(after[name] is graph for name, graph in graphs.items()):
+        return eqn
+    return replace(eqn, params={**eqn.params, **after})
 
 
 def expand(eqn: Eqn, recorder: Recorder) -> list[Value]:
@@ -122,8 +132,8 @@ def _pull(eqn: Eqn, live: dict[int, Tensor], depends: set[Any]) -> Any:
             values[name] = as_operand(atom)
             values[f"{name}_shape"] = atom.type.shape
             values[f"{name}_dtype"] = atom.type.dtype
-        values["outs" if prim.multiple else "out"] = (
-            tuple(map(wrap, eqn.outputs)) if prim.multiple else wrap(eqn.out))  # fmt: skip
+    values["outs" if prim.multiple else "out"] = (
+        tuple(map(wrap, eqn.outputs)) if prim.multiple else wrap(eqn.out))  # fmt: skip
     return pull_rules(rules, live if prim.multiple else live[0], values, eqn.params)
 
 

@@ -19,6 +19,7 @@ from symgrad.passes.decompose import decompose
 from symgrad.passes.erase import erase
 from symgrad.passes.fold import fold
 from symgrad.passes.simplify import simplify
+from symgrad.passes.subgraphs import subgraphs
 from symgrad.passes.widen import widen
 
 Pass = Callable[[Graph], Graph]
@@ -41,11 +42,15 @@ def name_of(step: Pass) -> str:
     return step.func.__name__ if isinstance(step, partial) else step.__name__
 
 
-def optimize(exact: bool) -> tuple[Pass, ...]:
-    """The passes after differentiation. `exact` keeps every bit and every layout eager has."""
-    if exact:
-        return (widen, decompose, erase, dce)
-    return (widen, decompose, erase, dce, fold, simplify, cse, fold, simplify, cse, dce)
+def optimize(exact: bool, nested: bool = False) -> tuple[Pass, ...]:
+    """The passes after differentiation. `exact` keeps every bit and every layout eager has.
+
+    `nested`: first, the same on the graphs of control flow.
+    """
+    steps: tuple[Pass, ...] = (widen, decompose, erase, dce)
+    if not exact:
+        steps = (*steps, fold, simplify, cse, fold, simplify, cse, dce)
+    return (dce, partial(subgraphs, passes=steps), *steps) if nested else steps
 
 
 def run(graph: Graph, passes: Sequence[Pass], stages: list[Stage], *, verify: bool = False) -> Graph:

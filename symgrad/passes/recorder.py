@@ -81,6 +81,10 @@ class Recorder:
         """A formula asked a symbol's number."""
         raise concretization(".item()")
 
+    def inside(self, what: str) -> Any:
+        """Control flow in a formula would need a capture of its own."""
+        raise TraceError(f"{what}() inside a gradient formula or hook while tracing")
+
     def read_grad(self, tensor: Tensor) -> Any:
         """`.grad` has no meaning inside a formula."""
         raise TraceError(".grad is read inside a gradient formula or hook while tracing")

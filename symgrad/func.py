@@ -12,12 +12,12 @@ from functools import wraps
 from typing import Any
 
 from symgrad.autograd.functional import rows_of
-from symgrad.capture.pytree import flatten, unflatten
 from symgrad.errors import GradError
 from symgrad.ops.autograd import grad as _grad
 from symgrad.ops.creation import zeros_like
 from symgrad.ops.engine import SPENT, leads_beyond
 from symgrad.tensor.core import Tensor
+from symgrad.tensor.pytree import flatten, unflatten
 from symgrad.tensor.state import enable_grad, is_grad_enabled
 
 Function = Callable[..., Any]

@@ -114,4 +114,8 @@ for _family in (samples_pointwise, samples_reduce, samples_shape, samples_index,
 WITHOUT_SAMPLES = {
     "custom": "carries a user's function; test_eager_function.py applies it",
     "gradients": "has no array form; the differentiate pass expands it",
+    "cond": "takes graphs; test_control_flow.py runs it on every backend",
+    "while_loop": "takes graphs; test_control_flow.py runs it on every backend",
+    "while_loop_backward": "takes graphs; test_control_flow.py runs it on every backend",
+    "scan": "takes graphs; test_control_flow.py runs it on every backend",
 }

@@ -19,8 +19,8 @@ from symgrad.ir.builder import Builder
 from symgrad.ir.graph import Eqn, Graph, Value
 from symgrad.ir.primitive import Primitive
 from symgrad.ir.types import TensorType
+from symgrad.ops.arithmetic import mul_p
 from symgrad.ops.creation import full
-from symgrad.ops.elementwise import mul
 from symgrad.ops.functional import contiguous_p
 from symgrad.ops.nested import plain
 from symgrad.tensor import state
@@ -125,7 +125,7 @@ class Inner(Capture):
         out = wrap(value)
         if grad:
             self.connected.add(value)
-            out._rg, out._node = True, SymbolicNode(mul)
+            out._rg, out._node = True, SymbolicNode(mul_p)
         return out
 
     def _dense(self, value: Value) -> Value:
@@ -161,7 +161,7 @@ class Inner(Capture):
         key = (number.expr, dtype)
         if key not in self.numbers:
             with self._outside():
-                self.numbers[key] = self.parent.record(mul, (full((), 1, dtype=dtype), number), {})
+                self.numbers[key] = self.parent.record(mul_p, (full((), 1, dtype=dtype), number), {})
         return self.numbers[key]
 
     @contextmanager

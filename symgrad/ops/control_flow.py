@@ -11,7 +11,9 @@ from typing import Any
 
 from symgrad import dtypes
 from symgrad.errors import DTypeError, GradError, ShapeError, TraceError
-from symgrad.ops.functional import permute, reshape
+from symgrad.ops.arrange import movedim
+from symgrad.ops.functional import reshape
+from symgrad.ops.joining import stack
 from symgrad.ops.nested import cond_p, scan_p, while_p
 from symgrad.ops.public import op
 from symgrad.tensor import state
@@ -86,8 +88,9 @@ def while_loop(cond_fn: Callable[..., Any], body_fn: Callable[..., Any], carried
 def scan(combine_fn: Callable[..., Any], init: Any, xs: Any, *, dim: int = 0, reverse: bool = False) -> Any:
     """Carry a state over the slices of `xs` along `dim`: `carry, y = combine_fn(carry, x)`, from `init` on.
 
-    Gives the last carry and the `y` of all steps, stacked in front (at their slice's place, if `reverse`
-    goes from the last slice to the first). Compiled, it is one equation with a loop.
+    Gives the last carry and the `y` of all steps, stacked along `dim` (in front, where they have fewer
+    dimensions), each at its slice's place also when `reverse` goes from the last slice to the first.
+    Compiled, it is one equation with a loop.
 
     Gradient: of every order: a scan in the other direction over the states that were kept.
     Raises: ShapeError or DTypeError for a carry that changes; TraceError for a side effect or a draw.
@@ -101,11 +104,12 @@ def scan(combine_fn: Callable[..., Any], init: Any, xs: Any, *, dim: int = 0, re
         return init, []
     _tensors("scan: init", leaves)
     _tensors("scan: xs", rows)
-    if any(not -x.ndim <= dim < x.ndim or not x.shape[dim] for x in rows):
+    dim = dim + rows[0].ndim if dim < 0 else dim
+    if any(not 0 <= dim < x.ndim or not x.shape[dim] for x in rows):
         raise ShapeError("All xs leaves must at least have 'dim' number of dimensions and scan dimension > 0")
     if len({x.shape[dim] for x in rows}) > 1:
         raise ShapeError(f"scan: xs differ in extent along dimension {dim}: {', '.join(str(x.type_) for x in rows)}")
-    rows = [_to_front(x, dim % x.ndim) for x in rows]
+    rows = [movedim(x, dim, 0) if dim else x for x in rows]
     length = int(rows[0].shape[0])
 
     def step(given: Sequence[Any]) -> Any:
@@ -127,13 +131,13 @@ def scan(combine_fn: Callable[..., Any], init: Any, xs: Any, *, dim: int = 0, re
             return after, ys
 
         last, stacked = run_scan(flat, leaves, rows, length, reverse)
-        return unflatten(structure, last), unflatten(shape[0], stacked)
+        return unflatten(structure, last), unflatten(shape[0], _along(dim, stacked))
     inner = active.inside("scan")
     (body,) = inner.loop(leaves, rows, [("body", step, len(leaves))], _names(combine_fn, (init, xs)))
     agree("scan: carry", body.types[: len(leaves)], [x.type_ for x in leaves], "after combine_fn", "before")
     params = dict(carries=len(leaves), scanned=len(rows), length=length, reverse=bool(reverse), states=len(leaves))
     results = inner.bind(scan_p, [*leaves, *rows], [body], body.grads, params)
-    return unflatten(body.structure, results)
+    return unflatten(body.structure, [*results[: len(leaves)], *_along(dim, results[len(leaves) :])])
 
 
 def run_scan(
@@ -144,7 +148,11 @@ def run_scan(
     found: dict[int, list[Any]] = {}
     for i in reversed(range(length)) if reverse else range(length):
         carry, found[i] = step(carry, [row[i] for row in rows])
-    return carry, [_stack([found[i][n] for i in range(length)]) for n in range(len(found[0]))]
+    return carry, [stack([found[i][n] for i in range(length)]) for n in range(len(found[0]))]
+
+
+def _along(dim: int, ys: Sequence[Tensor]) -> list[Tensor]:
+    return [movedim(y, 0, dim) if 0 < dim < y.ndim else y for y in ys]
 
 
 def agree(what: str, types: Any, others: Any, one: str, other: str) -> None:
@@ -184,18 +192,7 @@ def _tuple(result: Any) -> tuple[Any, ...]:
     return tuple(result) if isinstance(result, (tuple, list)) else (result,)
 
 
-def _to_front(x: Tensor, dim: int) -> Tensor:
-    return x if dim == 0 else permute(x, (dim, *(d for d in range(x.ndim) if d != dim)))
-
-
 def boolean(pred: Tensor) -> Tensor:
     """A condition as a bool of no dimension."""
     pred = pred if pred.dtype is dtypes.bool_ else pred.to(dtypes.bool_)
     return pred if pred.ndim == 0 else reshape(pred, ())
-
-
-def _stack(parts: list[Tensor]) -> Tensor:
-    out = parts[0].new_zeros((len(parts), *parts[0].shape))
-    for i, part in enumerate(parts):
-        out[i] = part
-    return out  # type: ignore[no-any-return]

@@ -17,8 +17,8 @@ from symgrad.ir.graph import BACKWARD, Atom, Eqn, Graph, Value
 from symgrad.ir.interpret import interpret
 from symgrad.ir.primitive import Nested
 from symgrad.ir.types import TensorType
+from symgrad.ops.arithmetic import add_p
 from symgrad.ops.creation import zeros
-from symgrad.ops.elementwise import add
 from symgrad.ops.gradients import gradients
 from symgrad.ops.registry import primitive
 from symgrad.tensor.core import Tensor
@@ -37,6 +37,8 @@ def _takes(name: str, graph: Graph, types: Sequence[TensorType]) -> None:
 
 def _gives(name: str, graph: Graph, types: Sequence[TensorType], what: str) -> None:
     """The first outputs of `graph` have these types."""
+    if len(graph.outputs) < len(types):
+        raise ShapeError(f"{name}: {graph.name} gives {len(graph.outputs)} results, not {len(types)}")
     for place, (atom, wanted) in enumerate(zip(graph.outputs, types)):
         if (atom.type.shape, atom.type.dtype) != (wanted.shape, wanted.dtype):
             raise ShapeError(f"{name}: {what} {place} is {atom.type} after {graph.name} and {wanted} before")
@@ -143,7 +145,7 @@ def _added(found: Sequence[Value]) -> tuple[list[Value], list[Eqn], list[Value]]
     """Accumulators for what each step finds: as they come in, the additions, as they go out."""
     before = [Value(v.type, f"{v.hint}_sum") for v in found]
     after = [Value(v.type, f"{v.hint}_sum") for v in found]
-    eqns = [Eqn(add, (a, v), {}, (b,), None, BACKWARD) for a, v, b in zip(before, found, after)]
+    eqns = [Eqn(add_p, (a, v), {}, (b,), None, BACKWARD) for a, v, b in zip(before, found, after)]
     return before, eqns, after
 
 

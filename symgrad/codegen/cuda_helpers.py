@@ -6,6 +6,7 @@ reached by all threads of a block; all of them get the result.
 
 from __future__ import annotations
 
+from symgrad.codegen.special_helpers import CUDA as SPECIAL
 from symgrad.dtypes import int32, int64
 
 C_TYPES = {
@@ -124,6 +125,8 @@ static __device__ bool last_block(unsigned int* done) {
 }
 """,
 }
+
+FIXED |= SPECIAL
 
 WRAPPED = """\
 // a {symbol} b, wrapping around.

@@ -117,7 +117,8 @@ class Equations:
                 self.helpers.setdefault(name, table[name].numpy)
             return
         for name, helper in prim.helpers.items():
-            self.helpers.setdefault(name, helper_source(name, helper))
+            text = helper_source(name, helper) if callable(helper) else number_table(name, helper)
+            self.helpers.setdefault(name, text)
 
 
 class _Fill(ast.NodeTransformer):
@@ -202,3 +203,9 @@ def helper_source(name: str, helper: Callable[..., Any]) -> str:
     for arg in (*function.args.args, *function.args.kwonlyargs):
         arg.annotation = None
     return ast.unparse(function) + "\n"
+
+
+def number_table(name: str, numbers: tuple[float, ...]) -> str:
+    """A table of coefficients that helpers read."""
+    body = textwrap.fill(", ".join(map(repr, numbers)), 96, initial_indent="    ", subsequent_indent="    ")
+    return f"{name} = (\n{body},\n)\n"

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.codegen import numba_helpers, vector_math
+from symgrad.codegen import numba_helpers, special_helpers, vector_math
 from symgrad.codegen.loops import INDEX, Const, For, Function, If, Op
 from symgrad.codegen.printer import ATOM, COMPARE, TERNARY, UNARY, Printer
 from symgrad.codegen.random_helpers import HELPERS as SAMPLERS
@@ -77,10 +77,10 @@ def _to_int64(x):
     return int64(x) if fits else int64(-9223372036854775807) - int64(1)
 ''',
 }  # fmt: skip
-HELPERS |= vector_math.HELPERS | numba_helpers.HELPERS
+HELPERS |= vector_math.HELPERS | numba_helpers.HELPERS | special_helpers.NUMBA
 
 
-NEEDS = vector_math.NEEDS | numba_helpers.NEEDS
+NEEDS = vector_math.NEEDS | special_helpers.NEEDS
 
 
 class NumbaPrinter(Printer):

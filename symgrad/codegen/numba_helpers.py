@@ -81,4 +81,3 @@ for _t, _zero, _half, _one in (("float32", "float32(0.0)", "float32(0.5)", "floa
     moved = rest + b if (b < {_zero}) != (rest < {_zero}) else rest
     return moved if rest != {_zero} else math.copysign({_zero}, b) if b != {_zero} else rest
 '''
-NEEDS: dict[str, tuple[str, ...]] = {}

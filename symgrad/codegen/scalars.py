@@ -38,15 +38,18 @@ SPELLINGS: dict[str, Spelling] = {
     **{name: _c(name, f"_{name}_{{t}}") for name in ("exp", "log", "tanh")},
     **{name: _c(name) for name in (
         "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "log1p", "expm1",
-        "erf", "erfc", "sqrt")},
+        "erf", "erfc", "lgamma", "sqrt")},
     **{name: _c(name, f"np.{name}") for name in ("floor", "ceil", "trunc", "rint", "exp2", "log2", "log10")},
     **{name: _c(name, "", 2) for name in ("atan2", "hypot", "copysign", "fmod")},
     "pow": Spelling("{0} ** {1}", "powf({0}, {1})", "pow({0}, {1})"),
     "abs": Spelling("abs({0})", "fabsf({0})", "fabs({0})"),
     "maximum": Spelling("_maximum({0}, {1})", "maximum({0}, {1})"),
     "minimum": Spelling("_minimum({0}, {1})", "minimum({0}, {1})"),
-    "truncdiv": Spelling("np.trunc({0} / {1})", "truncf({0} / {1})", "trunc({0} / {1})"),
+    "truncdiv": Spelling("_truncdiv({0}, {1})", "truncdiv_i64({0}, {1})"),
     "floordiv": Spelling("_floordiv_{t}({0}, {1})", "floordiv({0}, {1})"),
+    "digamma": Spelling("_digamma_{t}({0})", "digamma({0})"),
+    "polygamma": Spelling("_polygamma_{t}({0}, {1})", "polygamma({0}, {1})"),
+    "erfinv": Spelling("_erfinv_{t}({0})", "inverse_erf({0})"),
     "mod": Spelling("_mod_{t}({0}, {1})", "mod({0}, {1})"),
 }  # fmt: skip
 

@@ -131,7 +131,7 @@ class Primitive:
     doc: str = ""
     source: str = ""
     gradient: str = ""
-    helpers: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    helpers: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return self.name

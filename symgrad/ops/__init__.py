@@ -38,13 +38,19 @@ from symgrad.ops import (
     scattering,
     solving,
     sorting,
+    special,
     splitting,
     statistics,
     triangles,
     trigonometric,
 )
-
 from symgrad.ops import methods  # isort: skip - last: it attaches what the others declared
 from symgrad.ops.registry import PRIMITIVES
 
-__all__ = ["PRIMITIVES"]
+__all__ = [
+    "PRIMITIVES", "arithmetic", "arrange", "autograd", "bitwise", "choice", "comparison", "complex",
+    "counting", "creation", "cumulative", "division", "exponential", "function", "functional",
+    "geometry", "gradients", "index_writes", "indexing", "joining", "methods", "node_names",
+    "norms", "padding", "powers", "random", "repeating", "returns", "rounding", "scattering",
+    "sorting", "special", "splitting", "statistics", "triangles", "trigonometric",
+]  # fmt: skip

@@ -8,10 +8,10 @@ import numpy as np
 
 from symgrad import dtypes
 from symgrad.errors import DTypeError
-from symgrad.ops.elementwise import conj
+from symgrad.ops.elementwise import conj, where_
 from symgrad.ops.operators import Operands, binary, python_operator
 from symgrad.ops.pointwise import declare, unary
-from symgrad.ops.promotion import is_scalar, promote, result_type
+from symgrad.ops.promotion import convert, is_scalar, promote, result_type
 from symgrad.ops.public import op
 from symgrad.tensor.core import Tensor
 
@@ -45,6 +45,8 @@ python_operator("add", add_op, radd_op, "add_")
 python_operator("sub", sub_op, rsub_op, "sub_")
 python_operator("mul", mul_op, rmul_op, "mul_")
 python_operator("truediv", div_op, rdiv_op, "div_")
+# Python 2's names, which PyTorch still has.
+python_operator("div", div_op, lambda self, other: self.reciprocal() * other, "div_")
 
 neg = unary(
     "neg", scalar="-x", array="negative", grad=lambda g: -g, aliases=("negative",),
@@ -180,7 +182,7 @@ def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     >>> sg.addcmul(sg.tensor([1.]), sg.tensor([2.]), sg.tensor([3.]), value=0.5)
     tensor([4.])
     """
-    return input + value_times(tensor1, value) * tensor2
+    return rounded_once(lambda a, b, c: a + value_times(b, value) * c, input, tensor1, tensor2)
 
 
 @op
@@ -194,7 +196,15 @@ def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     if not result_type(tensor1, tensor2).is_inexact:
         raise DTypeError("Integer division with addcdiv is no longer supported",
                          hint="convert one of the tensors with .float()")
-    return input + value_times(tensor1, value) / tensor2
+    return rounded_once(lambda a, b, c: a + value_times(b, value) / c, input, tensor1, tensor2)
+
+
+def rounded_once(formula: Any, *operands: Any) -> Any:
+    """A formula of several operations; 16-bit floats go through it in float32 and are rounded at the end."""
+    dtype = result_type(*operands)
+    if not dtype.is_half:
+        return formula(*operands)
+    return convert(formula(*[convert(x, dtypes.float32) for x in operands]), dtype)
 
 
 def value_times(tensor: Any, value: Any) -> Any:
@@ -214,15 +224,22 @@ def lerp(input: Any, end: Any, weight: Any) -> Any:
     >>> sg.lerp(sg.tensor([0., 10.]), sg.tensor([4., 20.]), 0.25)
     tensor([ 1.0000, 12.5000])
     """
-    from symgrad.ops.choice import where
-
     tensors = [input, end, *([weight] if isinstance(weight, Tensor) else [])]
     for x in tensors:
         if x.dtype is not input.dtype:
             raise DTypeError(f"expected dtype {input.dtype.name} for `end` and `weight` but got dtype {x.dtype.name}")
     if not input.dtype.is_inexact:
         raise DTypeError(f'"lerp" not implemented for {input.dtype.name}')
-    gap = end - input
     if isinstance(weight, Tensor):
-        return where(weight.abs() < 0.5, input + gap * weight, end - gap * (1 - weight))
-    return input + gap * weight if abs(weight) < 0.5 else end - gap * (1 - weight)
+        return rounded_once(_lerp_tensor, input, end, weight)
+    return rounded_once(lambda a, b: _lerp_number(a, b, weight), input, end)
+
+
+def _lerp_number(a: Any, b: Any, weight: Any) -> Any:
+    gap = b - a
+    return a + gap * weight if abs(weight) < 0.5 else b - gap * (1 - weight)
+
+
+def _lerp_tensor(a: Any, b: Any, weight: Any) -> Any:
+    gap = b - a
+    return where_(weight.abs() < 0.5, a + gap * weight, b - gap * (1 - weight))

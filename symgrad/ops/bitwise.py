@@ -7,7 +7,7 @@ from typing import Any
 
 from symgrad import dtypes
 from symgrad.ops.operators import python_operator
-from symgrad.ops.pointwise import not_a_tensor, pair, unary
+from symgrad.ops.pointwise import check_tensors, pair, unary
 from symgrad.ops.promotion import convert
 from symgrad.ops.public import op
 from symgrad.tensor.core import Tensor
@@ -27,7 +27,15 @@ bitwise_not = unary(
     doc="Bitwise complement; logical not of bools.",
     example=">>> sg.bitwise_not(sg.tensor([0, 5]))\ntensor([-1, -6])",
 )
-python_operator("invert", bitwise_not)
+
+
+def _invert(x: Tensor) -> Any:
+    if x.dtype.is_inexact:
+        raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+    return bitwise_not(x)
+
+
+python_operator("invert", _invert)
 
 
 def _left_shift(np: Any, a: Any, b: Any) -> Any:
@@ -82,9 +90,7 @@ def logical_not(input: Tensor) -> Any:
 
 def _logical(name: str, combine: Callable[[Any, Any], Any], doc: str, shown: str) -> Any:
     def function(input: Tensor, other: Tensor) -> Any:
-        for position, (argument, x) in enumerate((("input", input), ("other", other)), 1):
-            if not isinstance(x, Tensor):
-                raise not_a_tensor(name, x, argument, position)
+        check_tensors(name, input=input, other=other)
         return combine(convert(input, dtypes.bool_), convert(other, dtypes.bool_))
 
     function.__name__ = function.__qualname__ = name

@@ -6,7 +6,7 @@ from typing import Any
 
 from symgrad import dtypes
 from symgrad.errors import DTypeError
-from symgrad.ops.pointwise import declare, not_a_tensor, pair
+from symgrad.ops.pointwise import check_tensors, declare, pair
 from symgrad.ops.public import op
 from symgrad.ops.registry import check_kind
 from symgrad.tensor.core import Tensor
@@ -112,8 +112,7 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8
     >>> sg.isclose(sg.tensor([1., 2.]), sg.tensor([1.000001, 3.]))
     tensor([ True, False])
     """
-    if not isinstance(other, Tensor):
-        raise not_a_tensor("isclose", other, "other", 2)
+    check_tensors("isclose", input=input, other=other)
     if input.dtype is not other.dtype:
         raise DTypeError(f"{input.dtype.name} did not match {other.dtype.name}", hint="convert one of them with .to()")
     if rtol < 0 or atol < 0:
@@ -146,8 +145,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
     >>> sg.equal(sg.tensor([1, 2]), sg.tensor([1, 2])), sg.equal(sg.tensor([1]), sg.tensor([1, 2]))
     (True, False)
     """
-    if not isinstance(other, Tensor):
-        raise not_a_tensor("equal", other, "other", 2)
+    check_tensors("equal", input=input, other=other)
     return tuple(input.shape) == tuple(other.shape) and _all(input == other)
 
 

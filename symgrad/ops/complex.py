@@ -13,7 +13,7 @@ from symgrad.dtypes import DType
 from symgrad.errors import DTypeError, ShapeError
 from symgrad.ir.primitive import ArrayCall
 from symgrad.ir.types import TensorType, contiguous_strides
-from symgrad.ops.elementwise import where_
+from symgrad.ops.elementwise import no_gradient, where_
 from symgrad.ops.pointwise import declare
 from symgrad.ops.promotion import convert
 from symgrad.ops.public import op
@@ -72,6 +72,7 @@ angle_p = declare(
 real_angle = declare(
     "real_angle", "x", scalar="3.141592653589793 if x < 0 else (x if x != x else 0)", kinds="f",
     array="np.where(x < 0, x.dtype.type(np.pi), np.where(x != x, x, x.dtype.type(0)))",
+    grad=lambda g: no_gradient(g), gradient="zero",
     doc="The angle of real numbers: pi where x < 0, else 0, elementwise; nan stays nan.",
 )
 real_p = primitive(

@@ -13,7 +13,10 @@ import numpy as np
 from symgrad.errors import DomainError, DTypeError
 from symgrad.ops.elementwise import no_gradient
 from symgrad.ops.pointwise import pair
+from symgrad.ops.promotion import result_type
 from symgrad.ops.public import op
+from symgrad.ops.registry import check_kind
+from symgrad.ops.rounding import trunc
 from symgrad.tensor.core import Tensor
 
 
@@ -26,10 +29,7 @@ def nonzero_divisor(a: Any, b: Any) -> None:
 
 
 def _trunc_divide(np: Any, a: Any, b: Any) -> Any:
-    rest = np.fmod(a, b)
-    if rest.dtype.kind in "iu":
-        return np.floor_divide(np.subtract(a, rest), b)
-    return np.trunc(np.true_divide(a, b))
+    return np.floor_divide(np.subtract(a, np.fmod(a, b)), b)
 
 
 NOTES = """Shapes: operands broadcast.
@@ -41,12 +41,20 @@ floor_divide = pair(
     doc="Quotient rounded towards minus infinity, elementwise.", gradient="zero", notes=NOTES,
     example=">>> sg.floor_divide(sg.tensor([7, -7]), 2)\ntensor([ 3, -4])",
 )
-trunc_divide = pair(
-    "trunc_divide", scalar="truncdiv(a, b)", array="_trunc_divide(np, a, b)", kinds="if", check=nonzero_divisor,
+_trunc_divide_integers = pair(
+    "trunc_divide", scalar="truncdiv(a, b)", array="_trunc_divide(np, a, b)", kinds="i", check=nonzero_divisor,
     helpers={"_trunc_divide": _trunc_divide}, numbers="either", public=False,
-    grad=dict(a=lambda g: no_gradient(g), b=lambda g: no_gradient(g)),
-    doc="Quotient rounded towards zero, elementwise.", gradient="zero",
+    doc="Quotient of integers rounded towards zero, elementwise.",
 )
+
+
+def trunc_divide(a: Any, b: Any) -> Any:
+    """a / b rounded towards zero; its gradient is zero."""
+    dtype = result_type(a, b)
+    check_kind("div_trunc", dtype, "if")
+    return trunc(a / b) if dtype.is_inexact else _trunc_divide_integers(a, b)
+
+
 remainder = pair(
     "remainder", scalar="a % b", array="remainder", kinds="if", check=nonzero_divisor, numbers="either",
     operator="mod", grad=dict(a=lambda g: g, b=lambda g, a, b: -g * floor_divide(a, b)),

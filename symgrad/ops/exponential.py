@@ -7,8 +7,8 @@ from typing import Any
 
 from symgrad import dtypes
 from symgrad.ops.elementwise import conj, tensor_like, where_
-from symgrad.ops.pointwise import declare, pair, unary
-from symgrad.ops.promotion import convert
+from symgrad.ops.pointwise import check_tensors, declare, pair, unary
+from symgrad.ops.promotion import convert, promote
 from symgrad.ops.public import op
 from symgrad.ops.registry import check_kind
 from symgrad.tensor.core import Tensor
@@ -62,15 +62,32 @@ logit_p = declare(
     grad=lambda g, x: g / (x * (1 - x)),
     doc="Inverse of the logistic function: log(x / (1 - x)), elementwise.", gradient="dx = g / (x (1 - x))",
 )
-logaddexp = pair(
-    "logaddexp", array="logaddexp", kinds="f", inplace=False,
+_logaddexp = pair(
+    "logaddexp", array="logaddexp", kinds="f", public=False,
     scalar="a + 0.6931471805599453 if a == b else maximum(a, b) + log1p(exp(-abs(a - b)))",
     grad=dict(a=lambda g, a, b: g / (1 + (b - a).exp()), b=lambda g, a, b: g / (1 + (a - b).exp())),
     doc="log(exp(a) + exp(b)) without overflow, elementwise.",
     gradient="da = g exp(a - out), db = g exp(b - out)",
-    example=">>> sg.logaddexp(sg.tensor([0., 1000.]), sg.tensor([0., 1000.]))\n"
-            "tensor([6.9315e-01, 1.0007e+03])",
 )
+
+
+@op
+def logaddexp(input: Tensor, other: Tensor) -> Any:
+    """log(exp(input) + exp(other)) without overflow, elementwise.
+
+    Gradient: d input = g exp(input - out), d other = g exp(other - out)
+    >>> sg.logaddexp(sg.tensor([0., 1000.]), sg.tensor([0., 1000.]))
+    tensor([6.9315e-01, 1.0007e+03])
+    """
+    check_tensors("logaddexp", input=input, other=other)
+    a, b = promote(input, other)
+    if not a.dtype.is_complex:
+        return _logaddexp(a, b)
+    first = a.real >= b.real
+    large, small = where_(first, a, b), where_(first, b, a)
+    return large + (small - large).exp().log1p()
+
+
 logaddexp2 = pair(
     "logaddexp2", array="logaddexp2", kinds="f", inplace=False,
     scalar="a + 1 if a == b else maximum(a, b) + log1p(exp2(-abs(a - b))) * 1.4426950408889634",

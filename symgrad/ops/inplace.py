@@ -10,8 +10,9 @@ import numpy as np
 
 from symgrad.errors import DTypeError, ShapeError
 from symgrad.ops import functional as F
-from symgrad.ops.arithmetic import add_op, lerp, scaled, sub_op, value_times
+from symgrad.ops.arithmetic import add_op, addcdiv, addcmul, lerp, scaled, sub_op, value_times
 from symgrad.ops.node_names import Named
+from symgrad.ops.public import op
 from symgrad.ops.shape import slice_write
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, fresh_node, wrap
@@ -110,19 +111,42 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
 _COPIED = Named("CopyBackwards")
 
 
+@op(out=False)
 def fill_(self: Tensor, value: Any) -> Tensor:
-    """Overwrite every element with `value`."""
+    """Overwrite every element with `value`, a number or a 0-d tensor.
+
+    >>> sg.zeros(2).fill_(3)
+    tensor([3., 3.])
+    """
     data = self._data
     if type(value) in (int, float) and not state.captures and isinstance(data, np.ndarray) \
             and data.flags.writeable and not (self._rg and state.is_grad_enabled()):  # fmt: skip
         mark_modified(self)
         data.fill(value)
         return self
+    if isinstance(value, Tensor) and value.ndim:
+        raise ShapeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.",
+                         hint="copy_() broadcasts")
     return copy_(self, value if isinstance(value, Tensor) or F.is_scalar(value) else float(value))
 
 
+@op(out=False, method=False)
+def fill(input: Tensor, value: Any) -> Tensor:
+    """A tensor like input with every element `value`, a number or a 0-d tensor.
+
+    >>> sg.fill(sg.zeros(2), 3)
+    tensor([3., 3.])
+    """
+    return fill_(F.clone(input), value)
+
+
+@op(out=False)
 def zero_(self: Tensor) -> Tensor:
-    """Overwrite every element with zero."""
+    """Overwrite every element with zero.
+
+    >>> sg.ones(2).zero_()
+    tensor([0., 0.])
+    """
     return fill_(self, 0)
 
 
@@ -142,17 +166,21 @@ def sub_(self: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
 
 def addcmul_(self: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
     """self += value * tensor1 * tensor2, in place."""
+    if self.dtype.is_half:
+        return _addcmul_(self, tensor1, tensor2, value=value)
     return _add_(self, value_times(tensor1, value) * tensor2)
 
 
 def addcdiv_(self: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
     """self += value * tensor1 / tensor2, in place."""
+    if self.dtype.is_half or not self.dtype.is_inexact:
+        return _addcdiv_(self, tensor1, tensor2, value=value)
     return _add_(self, value_times(tensor1, value) / tensor2)
 
 
 def lerp_(self: Tensor, end: Any, weight: Any) -> Tensor:
     """In-place version of `lerp`."""
-    if not isinstance(weight, Tensor) and -0.5 < weight < 0.5:
+    if not isinstance(weight, Tensor) and -0.5 < weight < 0.5 and not self.dtype.is_half and end.dtype is self.dtype:
         return add_(self, (end - self) * weight)
     return _lerp_(self, end, weight)
 
@@ -169,3 +197,5 @@ def operator_twin(method: Callable[..., Tensor]) -> Callable[..., Any]:
 _add_ = twin("add_", add_op, np.add)
 _sub_ = twin("sub_", sub_op, np.subtract)
 _lerp_ = twin("lerp_", lerp)
+_addcmul_ = twin("addcmul_", addcmul)
+_addcdiv_ = twin("addcdiv_", addcdiv)

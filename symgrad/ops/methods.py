@@ -27,7 +27,7 @@ def attach() -> None:
     """Give Tensor its operators, methods, in-place twins and properties."""
     for name, function in (*_OPERATORS.items(), *operators.OPERATORS.items(), *public.methods()):
         setattr(Tensor, name, function)
-    for name in ("copy_", "fill_", "zero_", "add_", "sub_", "addcmul_", "addcdiv_", "lerp_"):
+    for name in ("copy_", "add_", "sub_", "addcmul_", "addcdiv_", "lerp_"):
         setattr(Tensor, name, getattr(inplace, name))
     Tensor.subtract_ = inplace.sub_  # type: ignore[attr-defined]
     for name, twin in operators.INPLACE.items():

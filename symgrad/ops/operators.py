@@ -115,6 +115,8 @@ def binary(prim: Primitive, takes: Operands = Operands()) -> tuple[Callable[...,
         return out
 
     def reflected(a: Any, b: Any) -> Any:
+        if not isinstance(a, Tensor):
+            raise TypeError(f"the reflected operator of {prim.name} doesn't apply to a '{type(a).__name__}' object")
         if isinstance(b, Tensor):
             return operator(b, a)
         if not state.captures and type(b) in (float, int) and type(a._data) is not Value \

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from symgrad import dtypes
-from symgrad.dtypes import DType
 from symgrad.errors import DTypeError
 from symgrad.ir.primitive import Primitive
 from symgrad.ops.operators import Operands, binary, python_operator
@@ -61,7 +60,8 @@ def unary(
     `copies`: of these, tensors of such a kind come back as a copy; `bools`: the message where a bool
     tensor is refused. `example` is a doctest, `notes` are further lines of the docstring.
     """
-    prim = declare(name, "x", kinds=kinds.translate(_WITHOUT_INTEGERS) if floating else kinds, **declaration)
+    computed = "".join(k for k in kinds if k not in (copies or ("bi" if floating else "")))
+    prim = declare(name, "x", kinds=computed, **declaration)
 
     def function(input: Tensor) -> Any:
         try:
@@ -82,9 +82,6 @@ def unary(
         return bind(prim, (input,), {})
 
     return publish(function, prim, aliases, inplace, example, notes)
-
-
-_WITHOUT_INTEGERS = {ord("b"): None, ord("i"): None}
 
 
 def pair(
@@ -111,7 +108,8 @@ def pair(
     Python operator it is ("lt"), whose reflection exists if it `reflects`; `public`: whether users can name
     it. The rest is as for `unary`.
     """
-    prim = declare(name, "a b", kinds=kinds.translate(_WITHOUT_INTEGERS) if floating else kinds, **declaration)
+    computed = "".join(k for k in kinds if k not in ("bi" if floating else ""))
+    prim = declare(name, "a b", kinds=computed, **declaration)
     forward, reflected = binary(prim, Operands(floating, kinds, bools, check))
 
     def function(input: Any, other: Any) -> Any:
@@ -145,12 +143,14 @@ def publish(
     return op(inplace=inplace, aliases=aliases, ufunc=ufunc)(function)
 
 
+def check_tensors(name: str, **arguments: Any) -> None:
+    """Raise PyTorch's error unless all arguments, given by name in order, are tensors."""
+    for position, (argument, x) in enumerate(arguments.items(), 1):
+        if not isinstance(x, Tensor):
+            raise not_a_tensor(name, x, argument, position)
+
+
 def not_a_tensor(name: str, given: Any, argument: str = "input", position: int = 1) -> TypeError:
     """PyTorch's error where a tensor is wanted."""
     return TypeError(f"{name}(): argument '{argument}' (position {position}) must be Tensor, "
                      f"not {type(given).__name__}")
-
-
-def promoted(dtype: DType, *tensors: Any) -> list[Any]:
-    """Operands converted to one dtype."""
-    return [convert(x, dtype) for x in tensors]

@@ -91,20 +91,33 @@ def exports(namespace: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:
                 called = with_out(called)
             for name in public.names:
                 yield name, called
+            if public.inplace and one_tensor(public.function):
+                yield from twins(public)
+
+
+def one_tensor(function: Callable[..., Any]) -> bool:
+    """Whether nothing but a tensor must be given; then PyTorch has the in-place twin (`torch.exp_`) too."""
+    given = inspect.signature(function).parameters.values()
+    return sum(p.default is p.empty and p.kind is not p.VAR_KEYWORD for p in given) == 1
+
+
+def twins(public: Public) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """In-place twins of a function, by name."""
+    from symgrad.ops.inplace import twin
+
+    for name in public.names:
+        yield f"{name}_", twin(f"{name}_", public.function, public.ufunc)
 
 
 def methods() -> Iterator[tuple[str, Callable[..., Any]]]:
     """Names and functions of Tensor's methods, in-place twins included."""
-    from symgrad.ops.inplace import twin
-
     for public in PUBLIC.values():
         if public.method and not public.namespace:
             called = numpy_words(public.function)
             for name in public.names:
                 yield name, called
         if public.inplace:
-            for name in public.names:
-                yield f"{name}_", twin(f"{name}_", public.function, public.ufunc)
+            yield from twins(public)
 
 
 WORDS = {"axis": "dim", "keepdims": "keepdim"}

@@ -9,7 +9,7 @@ from symgrad.dtypes import DType
 from symgrad.errors import DTypeError
 from symgrad.ops.elementwise import conj, no_gradient, where_
 from symgrad.ops.operators import python_operator
-from symgrad.ops.pointwise import declare, pair, unary
+from symgrad.ops.pointwise import check_tensors, declare, pair, unary
 from symgrad.ops.public import op
 from symgrad.ops.registry import check_kind
 from symgrad.tensor.core import Tensor
@@ -148,6 +148,7 @@ def heaviside(input: Tensor, values: Tensor) -> Any:
     >>> sg.heaviside(sg.tensor([-1., 0., 2.]), sg.tensor(0.5))
     tensor([0.0000, 0.5000, 1.0000])
     """
+    check_tensors("heaviside", input=input, values=values)
     check_kind("heaviside", input.dtype, "bif")
     if input.dtype is not values.dtype:
         raise DTypeError("heaviside is not yet implemented for tensors with different dtypes.",

@@ -44,6 +44,9 @@ def elementwise(dtype: str) -> str:
             continue
         if name == "where":
             add("where(m, a, b)")
+        elif name == "polygamma":
+            if dtype in FLOATS:
+                add("polygamma(a, n=1)")
         elif name in EXTRA:
             for params in EXTRA[name]:
                 if dtype not in ("bool",) and not ("-" in params and dtype in (*INTEGERS, "f16")):

@@ -116,7 +116,8 @@ def test_fold(before: str, after: str | None, rng: np.random.Generator) -> None:
 NUMBERS = (0.0, -0.0, 1.5, -2.0, float("inf"), float("nan"))
 SCALARS = [p for p in PRIMITIVES.values() if isinstance(p.lower, Scalar) and p.names]
 PARAMS = {
-    "clamp": dict(min=-1.0, max=None), "pow": dict(exponent=-3), "cast": dict(dtype=dtypes.float16),
+    "clamp": dict(min=-1.0, max=None), "pow": dict(exponent=-3), "polygamma": dict(n=2),
+    "cast": dict(dtype=dtypes.float16),
 }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ LAYERS = (
     ("ops",),
     ("passes", "codegen", "capture"),
     ("compiler",),
-    ("nn", "optim", "autograd", "func", "linalg", "viz", "testing", "bench", "cli", "show", "demo", "doctor",
+    ("nn", "optim", "autograd", "func", "linalg", "special", "viz", "testing", "bench", "cli", "show", "demo", "doctor",
      "reference", "__main__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -44,6 +44,7 @@ from symgrad.ops import (
     triangles,
     trigonometric,
 )
+
 from symgrad.ops import methods  # isort: skip - last: it attaches what the others declared
 from symgrad.ops.registry import PRIMITIVES
 

@@ -125,8 +125,8 @@ PARAMS = {
 @pytest.mark.parametrize("number", NUMBERS)
 def test_folding_gives_the_bits_of_running(prim, number: float) -> None:
     usual = dtypes.float32
-    if prim.name.startswith("bitwise"):
-        usual = dtypes.int64 if prim.name.endswith("shift") else dtypes.bool_
+    if prim.name.startswith("bitwise") or prim.name == "trunc_divide":
+        usual = dtypes.int64 if prim.name.endswith(("shift", "divide")) else dtypes.bool_
     kinds = [dtypes.bool_ if n == "cond" else usual for n in prim.names]
     with np.errstate(all="ignore"):
         atoms = tuple(Literal(np.asarray(number).astype(k.np).item(), k) for k in kinds)

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from sampling import Sample, reduction, strided, unary, values
 
+from symgrad import dtypes
+
 
 def over(**params: Any) -> list[Sample]:
     """Reductions that take more than their axes."""
@@ -56,9 +58,9 @@ def index(empty: bool = False, **params: Any) -> list[Sample]:
     return [*along(False, empty, **params), *ties(**params)]
 
 
-def ranges() -> list[Sample]:
+def ranges(**params: Any) -> list[Sample]:
     """A range that is given, and that of the data."""
-    return [Sample(s.label, s.inputs, {"bins": 4, "low": low, "high": high}, smooth=False)
+    return [Sample(s.label, s.inputs, {"bins": 4, "low": low, "high": high, **params}, smooth=False)
             for low, high in ((-1.0, 1.0), (0.0, 0.0)) for s in unary()]  # fmt: skip
 
 
@@ -111,7 +113,7 @@ SAMPLES: dict[str, list[Sample]] = {
         Sample("empty", (values(2, 0), np.array([1.0])), smooth=False),
         Sample("strided", (strided(np.round(_X)), np.array([[1.0], [2.0]])), smooth=False),
     ],
-    "histc": ranges(), "bin_edges": ranges(),
+    "histc": ranges(dtype=dtypes.float64), "bin_edges": ranges(),
     "bin_sums": [Sample("usual", (values(9), _EDGES), smooth=False), Sample("0-d 1", (values(1), _EDGES), smooth=False),
                  Sample("empty", (values(0), _EDGES), smooth=False)],
     "bin_weights": [Sample("usual", (values(9), _EDGES, values(9, seed=1)), smooth=False),

@@ -193,10 +193,11 @@ def histc(input: Tensor, bins: int = 100, min: Any = 0, max: Any = 0) -> Tensor:
         raise ShapeError(f"torch.histc: range of [{min}, {max}] is not finite")
     if min > max:
         raise ShapeError("torch.histc: max must be larger than min")
-    return bind(histograms.histc, (input,), {"bins": int(bins), "low": float(min), "high": float(max)})
+    return bind(histograms.histc, (input,), {"bins": int(bins), "low": float(min), "high": float(max),
+                                             "dtype": input.dtype})  # fmt: skip
 
 
-@op(out=False)
+@op
 def histogram(input: Tensor, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False) -> Any:
     """Counts (or sums of weights) in bins, as the named tuple (hist, bin_edges).
 

@@ -110,17 +110,17 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Any = None, append: 
         head[axis] = slice(0, extent - 1)
         earlier = input.slice_read(tuple(head))
         input = later != earlier if input.dtype is dtypes.bool_ else later - earlier
-    return input + 0 if n == 0 else input
+    return input.clone() if n == 0 else input  # type: ignore[attr-defined, no-any-return]
 
 
-@op(method=False, out=False)
+@op(method=False, out=False, aliases=("trapz",))
 def trapezoid(y: Tensor, x: Any = None, *, dx: Any = 1.0, dim: int = -1) -> Tensor:
     """Integral along `dim` by the trapezoid rule, at the points x or dx apart.
 
     >>> sg.trapezoid(sg.tensor([1.0, 2.0, 3.0]))
     tensor(4.)
     """
-    return _panels(y, x, dx, dim).sum(dim)  # type: ignore[no-any-return]
+    return _panels(y, x, dx, dim).sum(dim) / 2  # type: ignore[no-any-return]
 
 
 @op(method=False, out=False)
@@ -130,7 +130,7 @@ def cumulative_trapezoid(y: Tensor, x: Any = None, *, dx: Any = 1.0, dim: int = 
     >>> sg.cumulative_trapezoid(sg.tensor([1.0, 2.0, 3.0]))
     tensor([1.5000, 4.0000])
     """
-    return cumsum(_panels(y, x, dx, dim), dim)
+    return cumsum(_panels(y, x, dx, dim), dim) / 2  # type: ignore[no-any-return]
 
 
 def _panels(y: Tensor, x: Any, dx: Any, dim: int) -> Tensor:
@@ -139,14 +139,14 @@ def _panels(y: Tensor, x: Any, dx: Any, dim: int) -> Tensor:
     whole[axis] = slice(1, None)
     right = y.slice_read(tuple(whole))
     whole[axis] = slice(0, y.shape[axis] - 1)
-    mean = (right + y.slice_read(tuple(whole))) / 2
+    pairs = right + y.slice_read(tuple(whole))
     if x is None:
-        return mean * dx
+        return pairs * dx
     if x.ndim == 1 and y.ndim > 1:
         if x.shape[0] != y.shape[axis]:
             raise ShapeError("There must be one `x` value for each sample point")
         x = x.reshape(tuple(-1 if i == axis else 1 for i in range(y.ndim)))
-    return mean * diff(x, dim=axis - y.ndim)
+    return pairs * diff(x, dim=axis - y.ndim)
 
 
 __all__ = ["cummax", "cummin", "cumprod", "cumsum", "cumulative_trapezoid", "diff", "logcumsumexp", "trapezoid"]

@@ -11,12 +11,12 @@ from symgrad.ops.registry import primitive
 
 
 def _histc(np: Any, x: Any, bins: Any, low: Any, high: Any) -> Any:
-    """Counts in equal parts of [low, high], found by one multiplication; nan is in none."""
+    """Counts in equal parts of [low, high], found by one division in x's own dtype; nan is in none."""
     flat = x.reshape(-1)
     low, high = _range(np, flat, low, high, 1)
     kind = x.dtype.type
     inside = flat[(flat >= kind(low)) & (flat <= kind(high))]
-    place = ((inside - kind(low)) / (kind(high) - kind(low)) * kind(bins)).astype("int64")
+    place = ((inside - kind(low)) * kind(bins) / (kind(high) - kind(low))).astype("int64")
     return np.bincount(np.minimum(place, bins - 1), minlength=bins).astype(x.dtype)
 
 
@@ -51,7 +51,7 @@ def _infer_edges(x: TensorType, bins: int, low: float, high: float) -> TensorTyp
     return TensorType((bins + 1,), x.dtype, None, x.device)
 
 
-def _infer_counts(x: TensorType, bins: int, low: float, high: float) -> TensorType:
+def _infer_counts(x: TensorType, bins: int, low: float, high: float, dtype: Any) -> TensorType:
     return TensorType((bins,), x.dtype, None, x.device)
 
 
@@ -62,7 +62,7 @@ def _infer_sums(x: TensorType, edges: TensorType, *weights: TensorType) -> Tenso
 
 
 histc = primitive(
-    "histc", "x", params=("bins", "low", "high"), infer=_infer_counts, array="_histc(np, x, bins, low, high)",
+    "histc", "x", params=("bins", "low", "high", "dtype"), infer=_infer_counts, array="_histc(np, x, bins, low, high)",
     helpers={"_histc": _histc, "_range": _range}, lower=ArrayCall(), grad=dict(x=None),
     doc="Counts of elements in equal parts of [low, high], of the data's range if both are equal.",
 )

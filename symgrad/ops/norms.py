@@ -44,7 +44,7 @@ def _converted(x: Tensor, dtype: Any) -> Tensor:
     return x.to(dtype)  # type: ignore[no-any-return]
 
 
-@op(out=False)
+@op
 def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
     """The p-norm over `dim` (all by default); "fro" is the 2-norm, "nuc" the sum of singular values of matrices.
 

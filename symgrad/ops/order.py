@@ -12,7 +12,7 @@ from symgrad.dtypes import bool_, int32, int64
 from symgrad.errors import DimError, DTypeError, ShapeError
 from symgrad.ir.primitive import ArrayCall, Composite
 from symgrad.ir.types import TensorType
-from symgrad.ops.reduce import even_grad
+from symgrad.ops.reduce import _product, even_grad
 from symgrad.ops.registry import primitive
 
 
@@ -146,8 +146,11 @@ def _searchsorted(np: Any, boundaries: Any, x: Any, right: Any, small: Any) -> A
     if boundaries.ndim == 1:
         found = np.searchsorted(boundaries, x.reshape(-1), side).reshape(x.shape)
     else:
-        rows, wanted = boundaries.reshape(-1, boundaries.shape[-1]), x.reshape(-1, x.shape[-1] if x.ndim else 1)
-        found = np.stack([np.searchsorted(row, w, side) for row, w in zip(rows, wanted)]) if len(rows) else wanted
+        count = _product(x.shape, range(x.ndim - 1))
+        rows, wanted = boundaries.reshape(count, boundaries.shape[-1]), x.reshape(count, x.shape[-1])
+        found = np.zeros(wanted.shape, "int64")
+        for row in range(count):
+            found[row] = np.searchsorted(rows[row], wanted[row], side)
         found = found.reshape(x.shape)
     return found.astype("int32" if small else "int64")
 
@@ -239,8 +242,8 @@ argmode = primitive(
 )
 searchsorted = primitive(
     "searchsorted", "boundaries x", params=("right", "small"), infer=_infer_search,
-    array="_searchsorted(np, boundaries, x, right, small)", helpers={"_searchsorted": _searchsorted},
-    lower=ArrayCall(), grad=dict(boundaries=None, x=None),
+    array="_searchsorted(np, boundaries, x, right, small)",
+    helpers={"_searchsorted": _searchsorted, "_product": _product}, lower=ArrayCall(), grad=dict(boundaries=None, x=None),
     doc="Where each element of x would be inserted into sorted boundaries (a row for each row of x, or one).",
     source="Knuth, TAOCP 6.2.1 (binary search)",
 )

@@ -11,6 +11,7 @@ from typing import Any
 from symgrad import dtypes
 from symgrad.errors import DTypeError, ShapeError
 from symgrad.ops import order, reduce, returns
+from symgrad.ops.pointwise import not_a_tensor
 from symgrad.ops.public import op
 from symgrad.ops.reduce import mean_ as mean_p
 from symgrad.ops.reduce import sum_ as sum_p
@@ -220,6 +221,8 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = N
 
 
 def _extreme(name: str, input: Tensor, dim: Any, keepdim: bool, other: Any) -> Any:
+    if not isinstance(input, Tensor):
+        raise not_a_tensor(name, input)
     other = dim if isinstance(dim, Tensor) else other
     if other is not None:
         from symgrad.ops.functional import maximum, minimum

@@ -62,6 +62,12 @@ def _logaddexp(np: Any, a: Any, b: Any) -> Any:
 
 
 def _logcumsumexp(np: Any, x: Any, axis: Any, reverse: Any) -> Any:
+    if x.dtype.kind == "c" and x.ndim:  # one by one: which turn the angle is on depends on the order
+        out = np.moveaxis(np.array(x), axis, 0)
+        places = range(out.shape[0] - 2, -1, -1) if reverse else range(1, out.shape[0])
+        for place in places:
+            out[place] = _logaddexp(np, out[place], out[place + 1 if reverse else place - 1])
+        return np.asarray(np.moveaxis(out, 0, axis), order="C")
     return _doubling(np, lambda a, b: _logaddexp(np, a, b), x, axis, reverse)
 
 
@@ -124,7 +130,7 @@ def _cumprod_grad(g: Any, x: Any, out: Any, axis: int, reverse: bool) -> Any:
 
 def _logcumsumexp_grad(g: Any, x: Any, out: Any, axis: int, reverse: bool) -> Any:
     """exp(x_j - out_j) times the sum over later i of g_i exp(out_j - out_i), all factors at most 1."""
-    later = shifted(out, axis, reverse, 0)
+    later = shifted(out, axis, reverse, float("inf"))
     factor = _difference(out, later).exp()
     return scan(conj(factor), g, axis, not reverse) * conj((x - out).exp())
 

@@ -8,9 +8,11 @@ from typing import Any
 from symgrad import dtypes
 from symgrad.errors import DTypeError, ShapeError
 from symgrad.ops import composed
-from symgrad.ops.public import PUBLIC, op
+from symgrad.ops.complex import complex
+from symgrad.ops.public import op
 from symgrad.ops.reductions import axes_of, fold, keep_dims, mean
 from symgrad.ops.shapes import normalize_dim
+from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
 from symgrad.tensor.dispatch import bind
 
@@ -145,33 +147,27 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Any = None, aweights: A
     if input.dtype is dtypes.bool_:
         raise DTypeError("cov(): bool dtype is not supported for input")
     rows = input.reshape(1, -1) if input.ndim < 2 else input
-    if not rows.dtype.is_inexact:
-        rows = rows.to(dtypes.get_default_dtype())
-    weights = None
-    for given in (fweights, aweights):
+    weights: Any = None
+    for name, given in (("fweights", fweights), ("aweights", aweights)):
         if given is not None:
-            _check_weights("fweights" if given is fweights else "aweights", given, rows.shape[1])
+            _check_weights(name, given, rows.shape[1])
             weights = given if weights is None else weights * given
-    if weights is None:
-        count: Any = rows.shape[1]
-        average = rows.mean(1, keepdim=True) if count else rows.sum(1, keepdim=True)
-    else:
-        weights = weights.to(rows.dtype.to_real())
-        count = weights.sum()
-        average = (rows * weights).sum(1, keepdim=True) / count
-    if aweights is None or not correction or weights is None:
-        norm = count - correction
-    else:
+    weighted = rows if weights is None else rows * weights
+    count = rows.shape[1] if weights is None else weights.sum()
+    average = weighted.sum(1, keepdim=True) / count
+    norm = count - correction
+    if aweights is not None and correction:
         norm = count - correction * (weights * aweights).sum() / count
-    centred = rows - average
-    scaled = centred if weights is None else centred * weights
-    if isinstance(norm, Tensor):
-        norm = norm.clamp(min=0)
-    elif norm <= 0:
+    if weights is None:
+        norm = norm if norm > 0 else 0
+    elif state.capture() is None and float(norm) <= 0:
+        norm = norm * 0
+    if isinstance(norm, int) and not norm:
         warnings.warn("cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of "
                       "observations.", stacklevel=3)  # fmt: skip
-        norm = 0
-    return (scaled @ centred.t().conj() / norm).squeeze()  # type: ignore[no-any-return]
+    centred = rows - average
+    scaled = centred if weights is None else centred * weights
+    return (centred @ scaled.t().conj() / norm).squeeze()  # type: ignore[no-any-return]
 
 
 def _check_weights(name: str, weights: Tensor, count: int) -> None:
@@ -184,6 +180,8 @@ def _check_weights(name: str, weights: Tensor, count: int) -> None:
     if name == "aweights" and not weights.dtype.is_floating_point:
         raise DTypeError("cov(): expected aweights to have floating point dtype but got aweights with "
                          f"{weights.dtype.name} dtype")
+    if state.capture() is None and weights.numel() and bool((weights < 0).any()):
+        raise ShapeError(f"cov(): {name} cannot be negative")
 
 
 @op(out=False)
@@ -203,5 +201,5 @@ def corrcoef(input: Tensor) -> Tensor:
     scale = c.diagonal().sqrt()  # type: ignore[attr-defined]
     c = c / scale.reshape(-1, 1) / scale.reshape(1, -1)
     if c.dtype.is_complex:
-        return PUBLIC["complex"].function(c.real.clamp(-1, 1), c.imag.clamp(-1, 1))  # type: ignore[no-any-return]
+        return complex(c.real.clamp(-1, 1), c.imag.clamp(-1, 1))  # type: ignore[no-any-return]
     return c.clamp(-1, 1)  # type: ignore[no-any-return]

@@ -243,7 +243,8 @@ argmode = primitive(
 searchsorted = primitive(
     "searchsorted", "boundaries x", params=("right", "small"), infer=_infer_search,
     array="_searchsorted(np, boundaries, x, right, small)",
-    helpers={"_searchsorted": _searchsorted, "_product": _product}, lower=ArrayCall(), grad=dict(boundaries=None, x=None),
+    helpers={"_searchsorted": _searchsorted, "_product": _product}, lower=ArrayCall(),
+    grad=dict(boundaries=None, x=None),
     doc="Where each element of x would be inserted into sorted boundaries (a row for each row of x, or one).",
     source="Knuth, TAOCP 6.2.1 (binary search)",
 )

@@ -15,6 +15,7 @@ from symgrad.codegen.tasks import THRESHOLD
 from symgrad.compiler.results import HELD
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
+from symgrad.tensor.dispatch import out_of_range
 from symgrad.tensor.pytree import LEAF
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _body(writer: _Writer, variant: "Variant", leaves: list[Any]) -> list[str]:
     lines = ["acquire()", "try:"]
     if pooled:
         held = "".join(f" or getrefcount(a.s{i}) > {HELD}" for i in range(len(variant.layout.scalars)))
-        lines += ["    a = generation[0]", f"    if a.escaped{held}:", "        a = renew()"]
+        lines += ["    a = generation[-1]", f"    if a.escaped{held}:", "        a = renew()"]
     points = variant.entry.points
     if points is not None and points >= THRESHOLD:
         writer.const("run_tasks", variant.run_tasks)
@@ -141,6 +142,8 @@ def _body(writer: _Writer, variant: "Variant", leaves: list[Any]) -> list[str]:
     else:
         arguments += ["-1", "0"] if points is not None else []
         lines.append(f"    run({', '.join(arguments)})")
+    if pooled and len(variant.generation) > 1:
+        lines.append("    generation.reverse()")
     cells = [w for w in variant.written if isinstance(w, Tensor)]
     if cells:
         lines.append("    m = tick()")
@@ -162,6 +165,8 @@ def _body(writer: _Writer, variant: "Variant", leaves: list[Any]) -> list[str]:
             outs.append(f"x{output.index}")
         else:
             outs.append(writer.const(f"o{number}", output.item))
+    writer.const("out_of_range", out_of_range)
+    lines += ["except IndexError as error:", "    raise out_of_range(error) from error"]
     lines += ["finally:", "    release()"]
     if traced.structure == LEAF:
         lines.append(f"return {outs[0]}")

@@ -26,11 +26,14 @@ from symgrad.compiler.pullback import attach_backward
 from symgrad.compiler.results import Arena, Layout
 from symgrad.errors import BackendError, InplaceError
 from symgrad.ir.access import reordered
-from symgrad.ir.graph import Graph, Value
+from symgrad.ir.graph import Eqn, Graph, Value
+from symgrad.ir.primitive import ArrayCall
+from symgrad.ops.gradients import gradients
 from symgrad.ir.interpret import host_expressions
 from symgrad.runtime.threads import parallel_run, step_lock
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
+from symgrad.tensor.dispatch import out_of_range
 from symgrad.tensor.pytree import unflatten
 from symgrad.tensor.tape import FREED, Node
 from symgrad.tensor.views import bind_view, detached
@@ -58,7 +61,9 @@ class Variant:
         self.written_places = frozenset(w for w in self.written if isinstance(w, int))
         self.shapes = [(tuple(int(e) for e in a.type.shape), a.type.dtype.np) for a in self.graph.outputs]
         self.layout: Layout = program.layout
-        self.generation = [Arena(self.layout, self.arrays)]
+        # A call that fails midway must leave the last one's gradients: it writes to a second arena.
+        fails = traced.branches or any(may_raise(eqn) for eqn in traced.graph.eqns)
+        self.generation = [Arena(self.layout, self.arrays) for _ in range(2 if fails else 1)]
         self.workspace = {
             n: self.arrays.empty(p.size, p.dtype.np) for n, p in enumerate(self.entry.params) if p.kind == "ws"}
         self.host_code = {
@@ -72,8 +77,8 @@ class Variant:
         self.deferred = [cell for cell, _ in traced.graph.effects] if traced.branches else []
 
     def renew(self) -> Arena:
-        """A new generation of pooled outputs: somebody holds the old one."""
-        self.generation[0] = arena = Arena(self.layout, self.arrays)
+        """A new generation of pooled outputs, where somebody holds the one that is next."""
+        self.generation[-1] = arena = Arena(self.layout, self.arrays)
         return arena
 
     def free_of(self, tensor: Tensor) -> bool:
@@ -144,7 +149,7 @@ class Variant:
         """One call, the general way; OtherPath if it is not for this variant (unless `checked` is off)."""
         with step_lock:
             arrays, copied = self._sources(leaves)
-            arena = self.generation[0]
+            arena = self.generation[-1]
             if self.layout.pooled and arena.held():
                 arena = self.renew()
             memory, outs = allocate(self.graph, arena.views, self.arrays)
@@ -170,6 +175,7 @@ class Variant:
                 outs = self._settle(outs, arrays, checked)
             for original, copy in copied:
                 np.copyto(original, copy)
+            self.generation.reverse()
             self._commit(leaves, arena, outs)
             self.bound = {} if copied else arrays
         self.calls += 1
@@ -299,15 +305,23 @@ def view_of(base: Tensor, output: Output) -> Tensor:
     return out
 
 
+def may_raise(eqn: Eqn) -> bool:
+    """Whether running the equation may find its operands unfit: an index out of range, a singular matrix."""
+    return isinstance(eqn.prim.lower, ArrayCall) and eqn.prim is not gradients
+
+
 def invoke(entry: Entry, given: list[Any]) -> None:
     """Run an entry, as one task or, where the work repays waking a thread, as several."""
     function = entry.direct or entry.function
-    if entry.points is None:
-        function(*given)
-    elif entry.points < THRESHOLD:
-        function(*given, -1, 0)
-    else:
-        run_tasks(function, given)
+    try:
+        if entry.points is None:
+            function(*given)
+        elif entry.points < THRESHOLD:
+            function(*given, -1, 0)
+        else:
+            run_tasks(function, given)
+    except IndexError as error:
+        raise out_of_range(error) from error
 
 
 def run_tasks(function: Any, given: Any) -> None:

@@ -85,7 +85,7 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
         raise TypeError(f"can't assign a {type(value).__name__} to a tensor of {self.dtype.name}; "
                         "make a tensor of it first")
     if not isinstance(value, Tensor):
-        check_number(value, self.dtype)
+        value = fit_number(value, self.dtype)
     if index is False:
         return
     parsed = parse(index, self.shape)
@@ -103,7 +103,7 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
             fill_where(part, mask.reshape((*mask.shape, *[1] * (part.ndim - place - mask.ndim))), fitting)  # type: ignore[attr-defined]
             return
     dims, indices = index_tensors(parsed, part, "the part of x[mask] = values that is written")
-    write(part, value if isinstance(value, Tensor) else full_scalar(convert(value, part.dtype), part.dtype),
+    write(part, value if isinstance(value, Tensor) else full_scalar(value, part.dtype),
           indices, dims)  # fmt: skip
 
 
@@ -173,12 +173,13 @@ def write(target: Tensor, value: Tensor, indices: tuple[Tensor, ...], dims: tupl
     return target
 
 
-def check_number(value: Any, dtype: dtypes.DType) -> None:
-    """Raise for a number that no element of `dtype` can hold; a fraction is cut off without a word."""
-    if isinstance(value, (complex, np.complexfloating)) and not dtype.is_complex:
+def fit_number(value: Any, dtype: dtypes.DType) -> Any:
+    """A number as `dtype` holds it: fractions are cut off, what overflows is an error."""
+    if isinstance(value, (complex, np.complexfloating)) and dtype.category in (dtypes.INTEGRAL, dtypes.FLOATING):
         raise DTypeError(f"value cannot be converted to type {dtype.name} without overflow")
     if dtype.category != dtypes.INTEGRAL or not isinstance(value, (int, float, np.number)) or hasattr(value, "expr"):
-        return
+        return convert(value, dtype)
     info = np.iinfo(dtype.np)
     if not math.isfinite(value) or not (info.min or -info.max) <= int(value) <= info.max:
         raise DTypeError(f"value cannot be converted to type {dtype.name} without overflow")
+    return int(value) if info.min else int(value) % (info.max + 1)

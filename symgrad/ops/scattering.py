@@ -8,9 +8,9 @@ import numpy as np
 
 from symgrad import dtypes
 from symgrad.errors import DTypeError, ShapeError
-from symgrad.ops.functional import convert, full_scalar, where
+from symgrad.ops.functional import full_scalar, where
 from symgrad.ops.index import index_reduce_p, put
-from symgrad.ops.indexing import check_number
+from symgrad.ops.indexing import fit_number
 from symgrad.ops.public import op
 from symgrad.ops.shapes import expand, normalize_dim, reshape, slice_read
 from symgrad.tensor.core import Tensor
@@ -26,8 +26,7 @@ def line(x: Tensor) -> Tensor:
 
 def number(value: Any, dtype: dtypes.DType) -> Tensor:
     """A number as a 0-d tensor of a dtype that can hold it."""
-    check_number(value, dtype)
-    return full_scalar(convert(value, dtype), dtype)
+    return full_scalar(fit_number(value, dtype), dtype)
 
 
 @op(inplace=True)

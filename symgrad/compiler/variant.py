@@ -27,9 +27,9 @@ from symgrad.compiler.results import Arena, Layout
 from symgrad.errors import BackendError, InplaceError
 from symgrad.ir.access import reordered
 from symgrad.ir.graph import Eqn, Graph, Value
+from symgrad.ir.interpret import host_expressions
 from symgrad.ir.primitive import ArrayCall
 from symgrad.ops.gradients import gradients
-from symgrad.ir.interpret import host_expressions
 from symgrad.runtime.threads import parallel_run, step_lock
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap

@@ -22,6 +22,8 @@ def scaled(x: Any, by: Any, name: str, strict: bool = False) -> Any:
         if strict:
             raise DTypeError(f"For integral input tensors, argument {name} must not be a floating point number.")
         by = int(by.real)
+    if x.dtype is dtypes.bool_:
+        return x if by else x & False
     return x if type(by) in (int, float, bool) and by == 1 else x * by
 
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from symgrad.errors import DimError, DTypeError, ShapeError
+from symgrad.ops.arrange import diagonal
+from symgrad.ops.creation import eye, ones
+from symgrad.ops.cumulative import cumprod
 from symgrad.ops.joining import cat
+from symgrad.ops.matrices import square_matrices
 from symgrad.ops.products import dot, matmul, mm, tensor_operands
 from symgrad.ops.public import op
 from symgrad.ops.reductions import sum
-from symgrad.ops.shapes import normalize_dim, slice_read, squeeze, unsqueeze
+from symgrad.ops.shapes import expand, normalize_dim, slice_read, slice_write, squeeze, unsqueeze
+from symgrad.ops.solving import inv
 from symgrad.tensor.core import Tensor
 
 
@@ -158,15 +163,12 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
     tensor([[1., 5.],
             [0., 1.]])
     """
-    from symgrad.ops.creation import eye
-    from symgrad.ops.shapes import expand
-    from symgrad.ops.solving import inv, square_matrices
-
     square_matrices("linalg.matrix_power", A)
     if n < 0:
         A, n = inv(A), -n
     if n == 0:
-        return expand(eye(A.shape[-1], dtype=A.dtype), tuple(A.shape)).clone()  # type: ignore[attr-defined, no-any-return]
+        one = expand(eye(A.shape[-1], dtype=A.dtype), tuple(A.shape))
+        return slice_write(A, one, (slice(None),) * A.ndim)  # on the tape, with gradient 0, as in PyTorch
     if n == 1:
         return A.clone()  # type: ignore[attr-defined, no-any-return]
     if n == 3:
@@ -186,3 +188,27 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
 def top_matrix_power(input: Tensor, n: int) -> Tensor:
     """A^n for an integer n; see `linalg.matrix_power`."""
     return matrix_power(input, n)
+
+
+@op(namespace="linalg", method=False, out=False)
+def vander(x: Tensor, *, N: Any = None) -> Tensor:  # noqa: N803 - PyTorch's name
+    """Powers x^0 … x^(N-1) of each element, along a new last dimension; N is the extent of x by default.
+
+    >>> sg.linalg.vander(sg.tensor([2, 3]), N=3)
+    tensor([[1, 2, 4],
+            [1, 3, 9]])
+    """
+    tensor_operands("linalg_vander", x=x)
+    if x.ndim == 0 and N is None:
+        raise ShapeError("linalg.vander: expected x to be a tensor of at least one dimension")
+    count = x.shape[-1] if N is None else N
+    if count <= 1:
+        raise ShapeError(f"N must be greater than 1. Got {count}")
+    powers = cumprod(expand(unsqueeze(x, -1), (*x.shape, count - 1)), -1)
+    return cat([ones((*x.shape, 1), dtype=powers.dtype), powers], -1)
+
+
+@op(name="diagonal", namespace="linalg", method=False, out=False)
+def linalg_diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """The diagonal of each matrix, as a view."""
+    return diagonal(A, offset, dim1, dim2)

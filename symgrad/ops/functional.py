@@ -13,7 +13,7 @@ from symgrad.ops.bitwise import logical_not
 from symgrad.ops.choice import full_scalar, maximum, minimum, relu, where
 from symgrad.ops.exponential import sigmoid
 from symgrad.ops.powers import sqrt
-from symgrad.ops.products import at, bmm, dot, matmul, mm
+from symgrad.ops.products import at, at_right, bmm, dot, matmul, mm
 from symgrad.ops.promotion import convert, is_scalar, promote, result_type
 from symgrad.ops.public import op
 from symgrad.ops.reductions import amax, amin, mean, sum, sum_to
@@ -93,8 +93,8 @@ def contiguous(input: Tensor) -> Tensor:
 
 
 __all__ = [
-    "abs", "amax", "amin", "at", "bmm", "clone", "contiguous", "convert", "dot", "expand", "flatten", "full_scalar",
-    "is_scalar", "logical_not", "matmul", "maximum", "mean", "minimum", "mm", "permute", "promote", "relu",
-    "reshape", "result_type", "sigmoid", "slice_read", "slice_write", "sqrt", "square", "squeeze", "sum",
+    "abs", "amax", "amin", "at", "at_right", "bmm", "clone", "contiguous", "convert", "dot", "expand", "flatten",
+    "full_scalar", "is_scalar", "logical_not", "matmul", "maximum", "mean", "minimum", "mm", "permute", "promote",
+    "relu", "reshape", "result_type", "sigmoid", "slice_read", "slice_write", "sqrt", "square", "squeeze", "sum",
     "sum_to", "t", "tanh", "to", "to_device", "transpose", "unsqueeze", "view", "where",
 ]  # fmt: skip

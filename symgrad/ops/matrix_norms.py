@@ -49,13 +49,18 @@ def matrix_norm(
         return keep_dims(sum(svdvals(at_end(A, axes)), -1), A.shape, axes, keepdim)
     if ord not in _ORDERS:
         raise ShapeError(f"linalg.matrix_norm: Order {ord} not supported.")
-    extreme = amax if ord > 0 else amin
+    extreme = largest if ord > 0 else amin
     if abs(ord) == 2:
         return keep_dims(extreme(svdvals(at_end(A, axes)), -1), A.shape, axes, keepdim)
     if abs(ord) != 1:
         rows, columns = columns, rows
-    sums = vector_norm(A, 1, rows, True)
-    return keep_dims(extreme(sums, axes), A.shape, axes, keepdim)
+    sums = vector_norm(A, 1, rows)
+    return keep_dims(extreme(sums, columns - (columns > rows)), A.shape, axes, keepdim)
+
+
+def largest(x: Tensor, dim: Any) -> Tensor:
+    """The largest number along a dimension, none of which is negative: 0 of none."""
+    return amax(x, dim) if x.shape[dim] else sum(x, dim)
 
 
 def at_end(A: Tensor, axes: tuple[int, ...]) -> Tensor:

@@ -19,7 +19,8 @@ from symgrad.ops import (
 from symgrad.tensor.core import Tensor
 
 _OPERATORS = {
-    "__matmul__": functional.at, "__getitem__": indexing.getitem, "__setitem__": indexing.setitem,
+    "__matmul__": functional.at, "__rmatmul__": functional.at_right,
+    "__getitem__": indexing.getitem, "__setitem__": indexing.setitem,
 }  # fmt: skip
 
 

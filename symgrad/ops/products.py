@@ -53,6 +53,11 @@ def at(a: Any, b: Any) -> Any:
     return matmul(a, b) if isinstance(b, Tensor) else NotImplemented
 
 
+def at_right(b: Any, a: Any) -> Any:
+    """The reflected operator `@`: of an operand on the left that is no tensor."""
+    return matmul(a, b) if isinstance(a, Tensor) else NotImplemented
+
+
 @op
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """Matrix product with PyTorch's rules for vectors and batches.

@@ -182,7 +182,7 @@ def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
 _DRIVERS = ("gels", "gelsy", "gelsd", "gelss")
 
 
-@op(namespace="linalg", method=False, out=False)
+@op(namespace="linalg", method=False)
 def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: Any = None) -> Any:
     """X that makes |A X - B| smallest (and is itself smallest): (solution, residuals, rank, singular_values).
 
@@ -237,15 +237,18 @@ def _rank(A: Tensor, values: Tensor, rcond: Any) -> Tensor:
 def _residuals(A: Tensor, b: Tensor, x: Tensor, rank: Tensor, driver: str) -> Tensor:
     m, n = A.shape[-2], A.shape[-1]
     if m <= n or driver == "gelsy":
-        return _empty(A.dtype.to_real())
+        return _squares(reshape(A, (A.numel(),))[:0] * reshape(b, (b.numel(),))[:0])
     if driver != "gels":
         if state.capture() is not None:
             raise TraceError("the residuals of lstsq are empty where a matrix has not full rank",
                              hint='pass driver="gels", which assumes full rank')
         if not bool((rank == n).all()):  # type: ignore[attr-defined]
-            return _empty(A.dtype.to_real())
-    gap = matmul(A, x) - b
-    return sum((gap * gap.conj()).real if gap.dtype.is_complex else gap * gap, -2)  # type: ignore[attr-defined]
+            return _squares(reshape(A, (A.numel(),))[:0])
+    return sum(_squares(matmul(A, x) - b), -2)
+
+
+def _squares(x: Any) -> Tensor:
+    return (x * x.conj()).real if x.dtype.is_complex else x * x  # type: ignore[no-any-return]
 
 
 def _empty(dtype: DType) -> Tensor:

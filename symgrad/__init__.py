@@ -1,8 +1,10 @@
 """symgrad: trace a PyTorch-style training step once, compile forward and backward to readable Python."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
-from symgrad import autograd, func, linalg, nn, optim, special
+from symgrad import dtypes as _dtypes
+from symgrad import autograd, backends, cuda, func, linalg, nn, optim, special
 from symgrad.dtypes import (
     bfloat16, complex64, complex128, float16, float32, float64, get_default_dtype, int8, int16, int32, int64,
     promote_types, set_default_dtype, uint8,
@@ -10,20 +12,27 @@ from symgrad.dtypes import (
 from symgrad.dtypes import bool_ as bool
 from symgrad.dtypes import DType as dtype
 from symgrad.ops.autograd import grad
-from symgrad.ops.creation import (
-    arange, as_tensor, empty, empty_like, eye, from_numpy, full, full_like, linspace, ones, ones_like,
-    tensor, zeros, zeros_like,
-)  # fmt: skip
 from symgrad.ops.legacy import (
     BFloat16Tensor, BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor, LongTensor,
     ShortTensor,
 )  # fmt: skip
 from symgrad.ops.promotion import result_type
 from symgrad.ops.public import exports as _exports
-from symgrad.ops.random import (
-    Generator, default_generator, get_rng_state, initial_seed, manual_seed, normal, rand, rand_like,
-    randint, randn, randn_like, seed, set_rng_state,
+from symgrad.ops import random_names as random
+from symgrad.ops.conversion import (
+    channels_last, channels_last_3d, contiguous_format, preserve_format, strided,
 )  # fmt: skip
+from symgrad.ops.conversion import Named as memory_format
+from symgrad.ops.conversion import Named as layout
+from symgrad.ops.conversion import Storage as UntypedStorage
+from symgrad.ops.generators import (
+    Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state,
+)  # fmt: skip
+from symgrad.ops.settings import (
+    finfo, get_default_device, iinfo, is_storage, is_tensor, set_default_tensor_type,
+)  # fmt: skip
+from symgrad.tensor.device import set_default_device
+from symgrad.tensor.printing import get_printoptions, printoptions, set_printoptions
 from symgrad.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from symgrad.tensor import (
     Size, Tensor, enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled,
@@ -37,6 +46,8 @@ if TYPE_CHECKING:
 float, double, half = float32, float64, float16
 long, int, short = int64, int32, int16
 cfloat, cdouble = complex64, complex128
+inf, nan, pi, e, newaxis = math.inf, math.nan, math.pi, math.e, None
+globals().update(_dtypes.ABSENT)
 globals().update(_exports())
 _trace_of_matrix = globals()["trace"]
 

@@ -78,6 +78,8 @@ ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, floa
 BY_NAME = {d.name: d for d in ALL}
 BY_SHORT = {d.short: d for d in ALL}
 _FROM_NUMPY: dict[Any, DType] = {d.np: d for d in ALL}
+STORED = frozenset(_FROM_NUMPY)
+"""The NumPy dtypes that tensors are stored in."""
 ALIASES = {
     "long": int64, "int": int32, "short": int16, "double": float64, "float": float32, "half": float16,
     "cfloat": complex64, "cdouble": complex128,
@@ -96,10 +98,29 @@ def from_numpy(dtype: Any) -> DType:
     return found
 
 
+class Absent:
+    """A dtype PyTorch has and this package has not: its name is there, its use is an error."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"symgrad.{self.name}"
+
+
+ABSENT = {name: Absent(name) for name in ("complex32", "uint16", "uint32", "uint64")}
+ABSENT["chalf"] = ABSENT["complex32"]
+
+
 def as_dtype(dtype: Any) -> DType:
     """`dtype` as a DType: a DType, a NumPy dtype, or Python's bool, int, float, complex."""
     if isinstance(dtype, DType):
         return dtype
+    if isinstance(dtype, Absent):
+        raise TypeError(f"symgrad has no dtype {dtype.name}; the nearest are "
+                        f"{'complex64' if dtype.name == 'complex32' else 'int32 and int64'}")
     if dtype is complex:
         return complex128
     if dtype is float:
@@ -109,6 +130,12 @@ def as_dtype(dtype: Any) -> DType:
     if dtype is bool:
         return bool_
     return from_numpy(np.dtype(dtype))
+
+
+def finfo(dtype: DType) -> Any:
+    """NumPy's limits of a floating dtype (or of a complex one's parts)."""
+    real = dtype.to_real()
+    return ml_dtypes.finfo(real.np) if real is bfloat16 else np.finfo(real.np)
 
 
 def get_default_dtype() -> DType:

@@ -80,6 +80,12 @@ SAMPLES: dict[str, list[Sample]] = {
         Sample("empty", (values(2, 0),), {"dtype": dtypes.int32}, smooth=False),
         Sample("strided", (strided(_X),), {"dtype": dtypes.int64}, smooth=False),
     ],
+    "poisson_quantile": [
+        Sample("usual", (values(3, 4, low=0.0, high=1.0), values(3, 4, low=0.0, high=9.0, seed=1)), smooth=False),
+        Sample("0-d", (values(low=0.0, high=1.0), values(low=50.0, high=900.0)), smooth=False),
+        Sample("empty", (values(2, 0), values(2, 0)), smooth=False),
+        Sample("strided", (strided(values(3, 4, low=0.0, high=1.0)), values(3, 4, high=5.0)), smooth=False),
+    ],
     **{name: [
         Sample("usual", (_X,), {"diagonal": 0}), Sample("above", (_X,), {"diagonal": 2}),
         Sample("below", (_CUBE,), {"diagonal": -1}), Sample("empty", (values(2, 0),), {"diagonal": 0}),

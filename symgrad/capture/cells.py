@@ -12,7 +12,7 @@ import numpy as np
 
 from symgrad.ir.graph import Value
 from symgrad.tensor.core import Tensor
-from symgrad.tensor.views import memory_under
+from symgrad.tensor.memory import memory_under
 
 
 class Cell:

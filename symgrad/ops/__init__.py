@@ -11,16 +11,21 @@ from symgrad.ops import (
     comparison,
     complex,
     control_flow,
+    conversion,
     counting,
     creation,
     cumulative,
     determinants,
+    distributions,
     division,
     einsum,
     exponential,
     factorizations,
+    fills,
+    from_data,
     function,
     functional,
+    generators,
     geometry,
     gradients,
     index_writes,
@@ -32,10 +37,12 @@ from symgrad.ops import (
     padding,
     powers,
     random,
+    ranges,
     repeating,
     returns,
     rounding,
     scattering,
+    settings,
     solving,
     sorting,
     special,
@@ -48,10 +55,4 @@ from symgrad.ops import (
 from symgrad.ops import methods  # isort: skip - last: it attaches what the others declared
 from symgrad.ops.registry import PRIMITIVES
 
-__all__ = [
-    "PRIMITIVES", "arithmetic", "arrange", "autograd", "bitwise", "choice", "comparison", "complex",
-    "counting", "creation", "cumulative", "division", "exponential", "function", "functional",
-    "geometry", "gradients", "index_writes", "indexing", "joining", "methods", "node_names",
-    "norms", "padding", "powers", "random", "repeating", "returns", "rounding", "scattering",
-    "sorting", "special", "splitting", "statistics", "triangles", "trigonometric",
-]  # fmt: skip
+__all__ = ["PRIMITIVES"]

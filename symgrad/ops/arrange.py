@@ -15,7 +15,8 @@ from symgrad.ops.strides import unfold as unfold_p
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
 from symgrad.tensor.dispatch import bind
-from symgrad.tensor.views import bind_view, memory_under
+from symgrad.tensor.memory import start_of
+from symgrad.tensor.views import bind_view
 
 
 def dims_of(dim: Any, ndim: int) -> tuple[int, ...]:
@@ -331,9 +332,3 @@ def storage_offset(input: Tensor) -> int:
     if state.capture() is not None or not hasattr(input._data, "__array_interface__"):
         return offset_in(input, input.owner)
     return start_of(input._data) // input._data.itemsize
-
-
-def start_of(data: Any) -> int:
-    """How many bytes into the memory under it an array starts."""
-    first, whole = (a.__array_interface__["data"][0] for a in (data, memory_under(data)))
-    return int(first - whole)

@@ -13,12 +13,13 @@ import numpy as np
 
 from symgrad.errors import InplaceError, ShapeError
 from symgrad.ir.graph import Value
-from symgrad.ops.arrange import as_strided, start_of
+from symgrad.ops.arrange import as_strided
 from symgrad.ops.public import op
 from symgrad.ops.shapes import sizes_of, squeeze, t, transpose, unsqueeze
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
-from symgrad.tensor.views import check_writable, mark_modified, memory_under
+from symgrad.tensor.memory import memory_under, start_of
+from symgrad.tensor.views import check_writable, mark_modified
 
 
 def reshaped(self: Tensor, view: Callable[[Tensor], Tensor]) -> Tensor:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from symgrad.errors import ShapeError
+import numpy as np
+
+from symgrad.errors import InplaceError, ShapeError
 from symgrad.ir.primitive import ArrayCall
 from symgrad.ir.types import TensorType
 from symgrad.ops.promotion import convert, result_type
-from symgrad.ops.public import op
+from symgrad.ops.public import op, with_out
 from symgrad.ops.registry import primitive
 from symgrad.ops.repeating import atleast_1d, atleast_2d, atleast_3d
 from symgrad.ops.shapes import normalize_dim, reshape, slice_read, slice_write, unsqueeze
@@ -62,8 +64,8 @@ def as_list(tensors: Any, what: str) -> list[Tensor]:
     return found
 
 
-@op(aliases=("concat", "concatenate"), method=False)
-def cat(tensors: Any, dim: int = 0) -> Tensor:
+@op(aliases=("concat", "concatenate"), method=False, out=False)
+def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     """Tensors one after the other along a dimension; all other extents must be equal.
 
     Dtype: the promoted one
@@ -73,6 +75,12 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
     tensor([1.0000, 2.0000, 3.5000])
     """
     given = as_list(tensors, "cat")
+    if out is not None:
+        if any(isinstance(out._data, np.ndarray) and np.may_share_memory(out._data, x._data) for x in given):
+            raise InplaceError("unsupported operation: some elements of the input tensor and the written-to tensor "
+                               "refer to a single memory location. Please clone() the tensor before performing the "
+                               "operation.", hint="clone() it first")
+        return with_out(cat)(given, dim, out=out)  # type: ignore[no-any-return]
     if not given:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     kept = [(i, x) for i, x in enumerate(given) if tuple(x.shape) != (0,)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from symgrad import dtypes
-from symgrad.ops.creation import tensor, zeros
-from symgrad.tensor.core import Tensor
+from symgrad.ops.fills import place, zeros
+from symgrad.ops.from_data import array_of
+from symgrad.tensor.core import Size, Tensor, wrap
 
 
 class TypedTensor(type):
@@ -17,10 +18,13 @@ class TypedTensor(type):
     def __instancecheck__(cls, instance: Any) -> bool:
         return isinstance(instance, Tensor) and instance.dtype is cls.dtype
 
-    def __call__(cls, *args: Any) -> Tensor:
-        if len(args) == 1 and not isinstance(args[0], int):
-            return tensor(args[0], dtype=cls.dtype)
-        return zeros(*(args or (0,)), dtype=cls.dtype)
+    def __call__(cls, *args: Any, device: Any = None) -> Tensor:
+        if len(args) == 1 and not isinstance(args[0], (int, Size)):
+            given = args[0]
+            if isinstance(given, Tensor):
+                return place(given.detach().to(cls.dtype).clone(), device, False)
+            return place(wrap(array_of(given, cls.dtype)), device, False)
+        return zeros(*(args or (0,)), dtype=cls.dtype, device=device)
 
 
 def typed(name: str, dtype: dtypes.DType) -> TypedTensor:

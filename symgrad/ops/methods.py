@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from symgrad import dtypes
 from symgrad.ops import (
     arrange,
     autograd,
     complex,
-    creation,
+    conversion,
     functional,
     indexing,
     inplace,
@@ -39,34 +36,12 @@ def attach() -> None:
     Tensor.backward = autograd.tensor_backward  # type: ignore[attr-defined]
     for name in ("register_hook", "register_post_accumulate_grad_hook", "retain_grad", "detach", "detach_"):
         setattr(Tensor, name, getattr(autograd, name))
-    for short, dtype in {**dtypes.ALIASES, "bool": dtypes.bool_}.items():
-        setattr(Tensor, short, _converter(dtype))
+    for name, what in conversion.ATTRIBUTES.items():
+        setattr(Tensor, name, what)
     Tensor.T = property(arrange.reverse_dims)  # type: ignore[attr-defined]
     Tensor.mT = property(arrange.matrix_transpose)  # type: ignore[attr-defined]
     Tensor.H = property(arrange.hermitian)  # type: ignore[attr-defined]
     Tensor.mH = property(arrange.adjoint)  # type: ignore[attr-defined]
-    Tensor.cpu = lambda self: functional.to(self, "cpu")  # type: ignore[attr-defined]
-    Tensor.cuda = lambda self: functional.to(self, "cuda")  # type: ignore[attr-defined]
-    for name in ("new_zeros", "new_ones", "new_full"):
-        setattr(Tensor, name, _new_like(getattr(creation, name[4:])))
-    Tensor.data_ptr = lambda self: self.array("data_ptr()").__array_interface__["data"][0]  # type: ignore[attr-defined]
-    Tensor.element_size = lambda self: self.dtype.itemsize  # type: ignore[attr-defined]
-    Tensor.type_as = lambda self, other: functional.to(self, other.dtype)  # type: ignore[attr-defined]
-
-
-def _converter(dtype: dtypes.DType) -> Any:
-    def method(self: Tensor) -> Tensor:
-        return functional.to(self, dtype)
-
-    method.__doc__ = f"This tensor as {dtype.name}."
-    return method
-
-
-def _new_like(make: Any) -> Any:
-    def method(self: Tensor, *args: Any, dtype: Any = None, **kwargs: Any) -> Tensor:
-        return make(*args, dtype=dtype or self.dtype, **kwargs)
-
-    return method
 
 
 attach()

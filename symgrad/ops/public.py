@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
-from symgrad.errors import DTypeError, GradError, TraceError
+from symgrad.errors import DTypeError, GradError, InplaceError, TraceError
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
 
@@ -176,4 +176,8 @@ def write_out(out: Tensor, value: Tensor) -> Tensor:
         out._base = out._view = out._type = None
         state.bump_epoch()
         return out
+    if any(s == 0 and e > 1 for e, s in zip(out.shape, out.stride())):
+        raise InplaceError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory "
+            "location. Please clone() the tensor before performing the operation.", hint="clone() it first")
     return out.copy_(value)  # type: ignore[no-any-return]

@@ -102,8 +102,9 @@ def _infer_diagonal_write(x: TensorType, v: TensorType, offset: int, dim1: int, 
 
 def _diagonal_write_formula(x: Any, v: Any, offset: int, dim1: int, dim2: int) -> Any:
     """v spread over rows, kept where column - row == offset."""
-    from symgrad.ops.creation import arange, zeros
+    from symgrad.ops.creation import zeros
     from symgrad.ops.functional import where
+    from symgrad.ops.ranges import arange
 
     rows, columns = x.shape[dim1], x.shape[dim2]
     length = v.shape[-1]

@@ -31,8 +31,8 @@ def _triangle(prim: Any, input: Tensor, diagonal: int) -> Any:
 
 def _kept(x: Any, diagonal: int, lower: bool) -> Any:
     """x where column - row is at most (at least, for the upper part) `diagonal`, else 0."""
-    from symgrad.ops.creation import arange
     from symgrad.ops.functional import where
+    from symgrad.ops.ranges import arange
 
     rows, columns = x.shape[-2], x.shape[-1]
     place = arange(columns).reshape((1, columns)) - arange(rows).reshape((rows, 1))

@@ -71,6 +71,8 @@ class Tensor(Differentiable):
     def __init__(self, *data: Any):
         """From data (`Tensor([1, 2])`) or from sizes (`Tensor(2, 3)`: zeros), in the default dtype."""
         kind = dtypes.get_default_dtype().np
+        if len(data) == 1 and isinstance(data[0], Size):
+            data = data[0]
         if len(data) == 1 and not isinstance(data[0], int):
             given = data[0].array("Tensor()") if isinstance(data[0], Tensor) else data[0]
             self._init(np.array(given, dtype=kind, order="C"))
@@ -137,10 +139,10 @@ class Tensor(Differentiable):
         if type(data) is Value:
             strides = data.type.strides or contiguous_strides(data.type.shape)
         else:
-            strides = tuple(s // data.itemsize for s in data.strides)
+            strides = tuple(s // data.itemsize for s in data.strides) if data.size else contiguous_strides(data.shape)
         return strides if dim is None else strides[dim]
 
-    def is_contiguous(self) -> bool:
+    def is_contiguous(self, memory_format: Any = None) -> bool:
         """Whether elements lie row-major without gaps."""
         data = self._data
         return data.type.strides is None if type(data) is Value else data.flags.c_contiguous
@@ -197,15 +199,13 @@ class Tensor(Differentiable):
             raise leaked(self)
         if data.size != 1:
             raise GradError(f"a Tensor with {data.size} elements cannot be converted to Scalar")
-        return data.item()
+        return data.item() if data.dtype.kind != "V" else float(data.item())
 
-    def tolist(self) -> Any:
-        """Elements as nested Python lists."""
-        return self.array(".tolist()").tolist()
-
-    def numpy(self) -> np.ndarray[Any, Any]:
-        """The array itself (shared memory)."""
+    def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
+        """The array itself (shared memory); with `force` also of what requires grad or is on a GPU."""
         data = self.array(".numpy()")
+        if force:
+            return data if isinstance(data, np.ndarray) else data.get()  # type: ignore[no-any-return]
         if self._rg:
             raise GradError(
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
@@ -238,9 +238,11 @@ class Tensor(Differentiable):
         return int(self)
 
     def __format__(self, spec: str) -> str:
-        if self.ndim == 0 and (type(self._data) is not Value or state.captures):
+        if self.ndim == 0 and type(self) is Tensor and (type(self._data) is not Value or state.captures):
             return format(self.item(), spec)
-        return format(repr(self), spec) if spec else repr(self)
+        if spec:
+            raise TypeError(f"unsupported format string passed to {type(self).__name__}.__format__")
+        return repr(self)
 
     def __len__(self) -> int:
         if self.ndim == 0:
@@ -260,9 +262,13 @@ class Tensor(Differentiable):
         return tensor_repr(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
+        if id(self) in memo:
+            return memo[id(self)]  # type: ignore[no-any-return]
         if self._node is not None:
             raise GradError("Only Tensors created explicitly by the user support the deepcopy protocol at the moment")
-        copy = wrap(self.array("deepcopy").copy(), type(self))
+        from symgrad.tensor.memory import deep_copied
+
+        copy = wrap(deep_copied(self.array("deepcopy"), memo), type(self))
         memo[id(self)] = copy
         copy._rg = self._rg
         if self.grad is not None:
@@ -271,7 +277,10 @@ class Tensor(Differentiable):
         return copy
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return (_rebuild, (type(self), self.array("pickling"), self._rg))
+        from symgrad.tensor.memory import rebuilt, whereabouts
+
+        kept = {k: v for k, v in self.__dict__.items() if k != "_views"}
+        return (rebuilt, (type(self), *whereabouts(self.array("pickling")), self._rg, kept))
 
 
 _new = Tensor.__new__
@@ -293,12 +302,6 @@ def wrap(data: Any, cls: type[Tensor] = Tensor) -> Tensor:
     out._hooks = None
     if state.inferences and state.local.inference:
         out._version = state.INFERENCE
-    return out
-
-
-def _rebuild(cls: type[Tensor], data: Any, requires_grad: bool) -> Tensor:
-    out = wrap(data, cls)
-    out._rg = requires_grad
     return out
 
 

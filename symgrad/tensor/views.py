@@ -85,17 +85,6 @@ def shares_memory(out: Tensor, x: Tensor) -> bool:
     return memory is not None and (memory is base or memory is base.base)
 
 
-def memory_under(data: Any) -> Any:
-    """The array that owns the memory of `data`, as far as it is known."""
-    while True:
-        base = getattr(data, "base", None)
-        if not isinstance(base, np.ndarray):  # as_strided holds its operand indirectly
-            base = getattr(base, "base", None)
-            if not isinstance(base, np.ndarray):
-                return data
-        data = base
-
-
 def replay(view: Tensor) -> None:
     """Bring a view whose base was changed in place up to date: its node and, in a trace, its Value."""
     info = view._view

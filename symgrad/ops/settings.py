@@ -56,7 +56,7 @@ class finfo:
         self.bits = 8 * real.itemsize
         self.eps, self.max, self.min = float(found.eps), float(found.max), float(found.min)
         self.tiny = self.smallest_normal = float(found.smallest_normal)
-        self.resolution = float(found.resolution)
+        self.resolution = float(f"1e-{found.precision}")
         self.dtype = real.name
 
     def __repr__(self) -> str:
@@ -76,4 +76,4 @@ class iinfo:
         self.bits, self.max, self.min, self.dtype = found.bits, int(found.max), int(found.min), dtype.name
 
     def __repr__(self) -> str:
-        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"

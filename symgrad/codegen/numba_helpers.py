@@ -67,7 +67,7 @@ for _t, _zero, _half, _one in (("float32", "float32(0.0)", "float32(0.5)", "floa
                                ("float64", "0.0", "0.5", "1.0")):  # fmt: skip
     HELPERS[f"_floordiv_{_t}"] = f'''{DECORATOR}def _floordiv_{_t}(a, b):
     """a / b rounded down, from the exact remainder."""
-    rest = math.fmod(a, b)
+    rest = np.fmod(a, b)
     q = (a - rest) / b
     q = q - {_one} if rest != {_zero} and (b < {_zero}) != (rest < {_zero}) else q
     down = np.floor(q)
@@ -77,7 +77,7 @@ for _t, _zero, _half, _one in (("float32", "float32(0.0)", "float32(0.5)", "floa
 '''
     HELPERS[f"_mod_{_t}"] = f'''{DECORATOR}def _mod_{_t}(a, b):
     """What rounding a / b down leaves: of b's sign."""
-    rest = math.fmod(a, b)
+    rest = np.fmod(a, b)
     moved = rest + b if (b < {_zero}) != (rest < {_zero}) else rest
     return moved if rest != {_zero} else math.copysign({_zero}, b) if b != {_zero} else rest
 '''

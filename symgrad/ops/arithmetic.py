@@ -90,10 +90,10 @@ def scaled(input: Any, other: Any, alpha: Any) -> Any:
         raise DTypeError("Boolean alpha only supported for Boolean results.")
     if dtypes.category(alpha) > max(dtype.category, dtypes.INTEGRAL) and not isinstance(alpha, Tensor):
         raise DTypeError("For integral input tensors, argument alpha must not be a floating point number.")
-    return promote(other, input)[0] * alpha
+    return convert(promote(other, input)[0] * alpha, dtype)
 
 
-@op(top=True)
+@op(method=False)
 def rsub(input: Tensor, other: Any, *, alpha: Any = 1) -> Any:
     """other - alpha * input, elementwise.
 

@@ -130,9 +130,10 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     if not bounds:
         raise ShapeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     dtype = result_type(input, *bounds)
-    check_kind("clamp", dtype, "if")
+    tensors = any(isinstance(b, Tensor) for b in bounds)
+    check_kind("clamp", dtype, "bif" if tensors else "if")
     x = convert(input, dtype)
-    if not any(isinstance(b, Tensor) for b in bounds):
+    if not tensors:
         return bind(clamp_p, (x,), {"min": None if min is None else convert(min, dtype),
                                     "max": None if max is None else convert(max, dtype)})  # fmt: skip
     if min is not None:

@@ -157,7 +157,7 @@ def set_imag(input: Tensor, value: Any) -> None:
     imag(input).copy_(value)
 
 
-@op(out=False)
+@op(out=False, method=False)
 def view_as_real(input: Tensor) -> Tensor:
     """Complex numbers as pairs of real ones in a last dimension, a view.
 
@@ -169,7 +169,7 @@ def view_as_real(input: Tensor) -> Tensor:
     return bind_view(view_as_real_p, input, {})
 
 
-@op(out=False)
+@op(out=False, method=False)
 def view_as_complex(input: Tensor) -> Tensor:
     """Pairs in the last dimension as complex numbers, a view.
 

@@ -12,6 +12,7 @@ from symgrad.ops import (
     inplace,
     operators,
     public,
+    special,
 )
 from symgrad.tensor.core import Tensor
 
@@ -33,6 +34,8 @@ def attach() -> None:
     Tensor.real = property(complex.real, complex.set_real)  # type: ignore[attr-defined]
     Tensor.imag = property(complex.imag, complex.set_imag)  # type: ignore[attr-defined]
     Tensor.where = lambda self, condition, other: functional.where(condition, self, other)  # type: ignore[attr-defined]
+    Tensor.polygamma = lambda self, n: special.polygamma(n, self)  # type: ignore[attr-defined]
+    Tensor.polygamma_ = inplace.twin("polygamma_", Tensor.polygamma)  # type: ignore[attr-defined]
     Tensor.backward = autograd.tensor_backward  # type: ignore[attr-defined]
     for name in ("register_hook", "register_post_accumulate_grad_hook", "retain_grad", "detach", "detach_"):
         setattr(Tensor, name, getattr(autograd, name))

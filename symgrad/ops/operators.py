@@ -54,10 +54,17 @@ class Operands:
         return "".join(_NUMPY_KINDS[k] for k in kinds if not (k == "b" and self.bools))
 
 
+def operand(x: Any) -> Any:
+    """What an operator computes with: tensors and numbers; an array as a tensor on its memory."""
+    if isinstance(x, Tensor) or is_scalar(x):
+        return x
+    return wrap(x) if isinstance(x, ndarray) else NotImplemented
+
+
 def _slow_binary(prim: Primitive, a: Any, b: Any, takes: Operands) -> Any:
-    for x in (a, b):
-        if not isinstance(x, Tensor) and not is_scalar(x):
-            return NotImplemented
+    a, b = operand(a), operand(b)
+    if a is NotImplemented or b is NotImplemented:
+        return NotImplemented
     if takes.bools and any(type(x) is bool or (isinstance(x, Tensor) and x.dtype is dtypes.bool_) for x in (a, b)):
         raise DTypeError(takes.bools, hint="use the `~` or `logical_not()` operator to invert a mask")
     a, b = promote(a, b, floating=takes.floating)

@@ -13,7 +13,7 @@ from numpy import ndarray
 from symgrad import dtypes
 from symgrad.errors import DomainError
 from symgrad.ops.elementwise import conj, tensor_like, where_
-from symgrad.ops.operators import python_operator
+from symgrad.ops.operators import operand, python_operator
 from symgrad.ops.pointwise import declare, not_a_tensor, unary
 from symgrad.ops.promotion import convert, is_scalar, promote, result_type
 from symgrad.ops.public import op
@@ -109,9 +109,9 @@ def power_operator(input: Any, exponent: Any) -> Any:
         data = input._data
         if type(data) is ndarray and data.dtype.kind == "f":
             return bind1(ipow, input, {"exponent": exponent})
-    for x in (input, exponent):
-        if not isinstance(x, Tensor) and not is_scalar(x):
-            return NotImplemented
+    input, exponent = operand(input), operand(exponent)
+    if input is NotImplemented or exponent is NotImplemented:
+        return NotImplemented
     dtype = result_type(input, exponent)
     check_kind("pow", dtype, "ifc" if isinstance(exponent, Tensor) else "bifc")
     if isinstance(input, Tensor) and type(exponent) in (int, float, bool) and math.isfinite(exponent):

@@ -170,6 +170,44 @@ def test_what_item_gives_may_be_compared_and_added(backend: str) -> None:
     hop(make, inputs, backend)
 
 
+@pytest.mark.parametrize("test", [
+    lambda x: sg.equal(x, x.abs()), lambda x: sg.allclose(x, x * 1.0, atol=0.1), lambda x: 2.0 in x,
+    lambda x: (x > 1).any(), lambda x: (x > 0).all() or x[0] > 9, lambda x: x.isnan().any(), lambda x: any(x > 1),
+    lambda x: max(x) is x[0] or min(x) > 0, lambda x: x.argmax().item() == 1,
+    lambda x: sorted([x[0].item(), 0.3])[0] < 0.3,
+], ids=range(10))  # fmt: skip
+def test_functions_that_give_python_bools(test: Any, backend: str) -> None:
+    def make() -> Any:
+        return (lambda x: x + 1 if test(x) else x - 1), []
+
+    rows = [[0.5, 2.0, 1.0], [-0.5, 2.5, 0.1], [3.0, 2.0, 1.0], [-1.0, -2.0, 0.0], [math.nan, 1.0, 2.0]]
+    hop(make, [sg.tensor(row) for row in [*rows, *rows]], backend)
+
+
+def test_an_index_that_only_the_other_path_would_use(backend: str) -> None:
+    def make() -> Any:
+        w, log = leaf(4), sg.zeros(3)
+
+        def step(i: Any) -> Any:
+            w.grad = None
+            if i < 6:
+                log.add_(1)
+                loss = w[i] * 2
+            else:
+                loss = w.sum()
+            loss.backward()
+            return loss.detach()
+
+        return step, [w, log]
+
+    # 5 is out of range on its own path: an IndexError that changes nothing, eagerly but for the log
+    compiled = hop(make, [sg.tensor(i) for i in (1, 7, 3, 9, 1)], backend, 2)
+    state = image(compiled.function.__closure__[0].cell_contents)
+    with pytest.raises(IndexError):
+        compiled(sg.tensor(5))
+    assert_alike(image(compiled.function.__closure__[0].cell_contents), state)
+
+
 class Settings:
     limit = 0.7
 
@@ -197,8 +235,10 @@ def test_numbers_that_are_only_compared(test: Any, backend: str) -> None:
 @pytest.mark.parametrize("use", [
     lambda x: x.item(), lambda x: x * x.item(), lambda x: x + float(x), lambda x: x * round(x.item(), 1),
     lambda x: f"{x.item():.2f}", lambda x: [x, x + 1][int(x)], lambda x: x + (x.item() ** 2), lambda x: math.exp(x),
+    lambda x: sg.full((2,), x.item()), lambda x: x.clamp(min=x.item()), lambda x: sg.zeros(3)[int(x)] + x,
+    lambda x: sg.tensor([x.item(), 1.0]), lambda x: x.clone().fill_(x.item()), lambda x: x * {1: 2}.get(x.item(), 3),
     lambda x: x * math.sqrt(abs(x.item())), lambda x: float(x) if float(x) > 0 else x, lambda x: x / (1 + x.item()),
-], ids=range(11))  # fmt: skip
+], ids=range(17))  # fmt: skip
 def test_other_uses_of_a_number_run_eagerly(use: Any, backend: str) -> None:
     compiled = sg.compile(use, backend=backend)
     with pytest.warns(EagerFallbackWarning, match="test_paths.py") as caught:

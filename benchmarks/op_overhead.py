@@ -1,14 +1,16 @@
-"""What does one operation cost besides its arithmetic? An 8-element multiply, eager.
+"""What does one eager operation cost? Twenty common ones beside PyTorch's, at 8 and at 10,000 elements.
 
-    python benchmarks/op_overhead.py [--repeat 15]
+    python benchmarks/op_overhead.py [--repeat 7] [--only mul,t]
 
-"Recorded" means that an operand requires a gradient, so the tape keeps the operation.
+"Recorded" means that an operand requires a gradient, so the tape keeps the operation. PyTorch runs on
+one thread, as eager symgrad does.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -19,57 +21,98 @@ import numpy as np
 import symgrad as sg
 from symgrad.bench import Contender, interleave, table
 
+SIZES = (8, 10_000)
 
-def multiply(a: Any, b: Any) -> Contender:
-    """Multiplies `a` and `b` again and again, in a loop without calls of its own."""
+# name -> (lib, a, b, m, mask) -> a call; a, b are vectors, m a matrix of 4 rows, mask a boolean vector
+OPERATIONS: dict[str, Callable[..., Callable[[], Any]]] = {
+    "a + b": lambda lib, a, b, m, mask: lambda: a + b,
+    "a * b": lambda lib, a, b, m, mask: lambda: a * b,
+    "a / b": lambda lib, a, b, m, mask: lambda: a / b,
+    "a ** 2": lambda lib, a, b, m, mask: lambda: a**2,
+    "exp": lambda lib, a, b, m, mask: lambda: a.exp(),
+    "log": lambda lib, a, b, m, mask: lambda: a.log(),
+    "tanh": lambda lib, a, b, m, mask: lambda: a.tanh(),
+    "sigmoid": lambda lib, a, b, m, mask: lambda: a.sigmoid(),
+    "relu": lambda lib, a, b, m, mask: lambda: a.relu(),
+    "sum()": lambda lib, a, b, m, mask: lambda: a.sum(),
+    "mean(0)": lambda lib, a, b, m, mask: lambda: m.mean(0),
+    "max(0)": lambda lib, a, b, m, mask: lambda: m.max(0),
+    "mm": lambda lib, a, b, m, mask: lambda: m.mm(m.t()),
+    "reshape": lambda lib, a, b, m, mask: lambda: a.reshape(4, -1),
+    "t()": lambda lib, a, b, m, mask: lambda: m.t(),
+    "a[1:3]": lambda lib, a, b, m, mask: lambda: a[1:3],
+    "unsqueeze": lambda lib, a, b, m, mask: lambda: a.unsqueeze(0),
+    "cat": lambda lib, a, b, m, mask: lambda: lib.cat([a, b]),
+    "where": lambda lib, a, b, m, mask: lambda: lib.where(mask, a, b),
+    "clamp": lambda lib, a, b, m, mask: lambda: a.clamp(0.2, 0.8),
+    "(a*b).sum().backward()": lambda lib, a, b, m, mask: lambda: (a * b).sum().backward(),
+}
+
+
+def contender(lib: Any, name: str, size: int, recorded: bool) -> Contender:
+    """One operation of one library, in a loop whose own time is known."""
+    make = sg.from_numpy if lib is sg else lib.from_numpy
+    a, b = make(np.linspace(0.1, 1, size, dtype="f4")), make(np.linspace(1, 2, size, dtype="f4"))
+    m = make(np.linspace(0.1, 1, size, dtype="f4").reshape(4, -1))
+    mask = a > 0.5
+    if recorded:
+        a.requires_grad_(), m.requires_grad_()
+    call = OPERATIONS[name](lib, a, b, m, mask)
 
     def many(count: int) -> None:
         for _ in range(count):
-            a * b
+            call()
 
     return Contender(lambda: 0.0, many)
 
 
-def empty_loop(count: int) -> None:
-    """What the loop itself costs."""
-    for _ in range(count):
-        pass
+def loop_seconds() -> float:
+    """What a turn of the loop and the call of a function cost by themselves."""
+    nothing = lambda: None
+    begin = time.perf_counter()
+    for _ in range(200_000):
+        nothing()
+    return (time.perf_counter() - begin) / 200_000
 
 
-def contenders() -> dict[tuple[str, str], Contender]:
-    """(library, whether recorded) → its multiply."""
-    a, b = np.linspace(0, 1, 8, dtype=np.float32), np.linspace(1, 2, 8, dtype=np.float32)
-    found = {("NumPy", "plain"): multiply(a, b)}
-    makers: dict[str, Callable[[Any], Any]] = {"symgrad": sg.from_numpy}
-    if importlib.util.find_spec("torch") is not None:
-        import torch
-
-        makers["torch"] = torch.from_numpy
-    for name, make in makers.items():
-        found[name, "plain"] = multiply(make(a.copy()), make(b.copy()))
-        found[name, "recorded"] = multiply(make(a.copy()).requires_grad_(), make(b.copy()))
-    return found
+def geometric(ratios: list[float]) -> str:
+    """Their geometric mean, as text."""
+    return f"{math.exp(sum(map(math.log, ratios)) / len(ratios)):.2f}" if ratios else "–"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeat", type=int, default=15, help="turns of each contender (15)")
+    parser.add_argument("--repeat", type=int, default=7, help="turns of each contender (7)")
+    parser.add_argument("--only", default="", help="operations whose names contain one of these, by commas")
     args = parser.parse_args()
-    given = contenders()
-    begin = time.perf_counter()
-    empty_loop(100_000)
-    loop = (time.perf_counter() - begin) / 100_000
-    timings = interleave({" ".join(key): value for key, value in given.items()}, args.repeat, 0.01)
-    seconds = {key: timings[" ".join(key)].median - loop for key in given}
-    rows = []
-    for name in dict.fromkeys(name for name, _ in given):
-        figures = [seconds.get((name, kind)) for kind in ("plain", "recorded")]
-        peers = [seconds.get(("torch", kind)) for kind in ("plain", "recorded")]
-        ratios = [f"{a / b:.2f}" if a and b else "–" for a, b in zip(figures, peers)]
-        rows.append((name, *(table.duration(s) if s else "–" for s in figures), *ratios))
-    table.show("An 8-element float32 multiply, eager",
-               ("", "plain", "recorded", "plain/torch", "recorded/torch"), rows,
-               note="Medians of interleaved turns, less the loop's own time.")  # fmt: skip
+    libs: dict[str, Any] = {"symgrad": sg}
+    if importlib.util.find_spec("torch") is not None:
+        import torch
+
+        torch.set_num_threads(1)
+        libs["torch"] = torch
+    chosen = [n for n in OPERATIONS if any(part in n for part in args.only.split(","))]
+    loop = loop_seconds()
+    for size in SIZES:
+        rows, every = [], {"plain": [], "recorded": []}  # type: ignore[var-annotated]
+        for name in chosen:
+            kinds = [k for k in every if k == "recorded" or "backward" not in name]
+            given = {f"{lib} {kind}": contender(module, name, size, kind == "recorded")
+                     for lib, module in libs.items() for kind in kinds}  # fmt: skip
+            found = {key: t.median - loop for key, t in interleave(given, args.repeat, 0.004).items()}
+            cells = []
+            for kind in every:
+                mine, theirs = found.get(f"symgrad {kind}"), found.get(f"torch {kind}")
+                ratio = mine / theirs if mine and theirs else None
+                if ratio is not None:
+                    every[kind].append(ratio)
+                cells += [table.duration(mine) if mine else "–", table.duration(theirs) if theirs else "–",
+                          f"{ratio:.2f}" if ratio else "–"]  # fmt: skip
+            rows.append((name, *cells))
+        rows.append(("geometric mean", "", "", geometric(every["plain"]), "", "", geometric(every["recorded"])))
+        table.show(f"Eager, {size:,} float32 elements",
+                   ("", "plain", "torch", "ratio", "recorded", "torch", "ratio"), rows,
+                   note="Medians of interleaved turns, less the loop's own time; torch on one thread.")  # fmt: skip
     return 0
 
 

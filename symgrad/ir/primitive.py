@@ -16,9 +16,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from symgrad.dtypes import ALL
 
-HALF = frozenset(dtype.np for dtype in ALL if dtype.is_half)
+HALF = "".join(dtype.np.char for dtype in ALL if dtype.is_half)
+"""NumPy's letters of the 16-bit floats."""
 
 # -- lowerings: what a code generator may do with a primitive, as data --------------------------
 
@@ -203,18 +206,18 @@ class Primitive:
 
     @cached_property
     def evaluate(self) -> Callable[..., Any]:
-        """`array` as a function of arrays and keyword parameters, on NumPy."""
+        """`array` as a function of arrays and keyword parameters, on NumPy; 16-bit floats by way of float32."""
         plain = self.evaluator("numpy")
         if not self.widens:
             return plain
-
-        def evaluate(*arrays: Any, **params: Any) -> Any:
-            for array in arrays:
-                if getattr(array, "dtype", None) in HALF:
-                    return in_float32(plain, arrays, params)
-            return plain(*arrays, **params)
-
-        return evaluate
+        signature = ", ".join((*self.operands, *(f"{p}=None" for p in self.params)))
+        half = " or ".join(
+            f"any([x.dtype.char in HALF for x in {o[1:]} if type(x) is ndarray])" if o.startswith("*")
+            else f"type({o}) is ndarray and {o}.dtype.char in HALF" for o in self.operands)  # fmt: skip
+        given = f"({', '.join(self.operands)},), {{{', '.join(f'{p!r}: {p}' for p in self.params)}}}"
+        array = f"plain({', '.join(self.operands)})" if self.is_ufunc else self.array
+        scope = {"np": np, "ndarray": np.ndarray, "HALF": HALF, "in_float32": in_float32, "plain": plain}
+        return eval(f"lambda {signature}: in_float32(plain, {given}) if {half} else {array}", {**scope, **self.helpers})  # type: ignore[no-any-return]
 
     def evaluator(self, module: str) -> Callable[..., Any]:
         """`array` as a function of arrays and keyword parameters, on `numpy` or `cupy`."""
@@ -245,8 +248,8 @@ class Primitive:
 
 def in_float32(function: Callable[..., Any], arrays: Any, params: Any) -> Any:
     """`function` on 16-bit floats by way of float32, its results rounded back."""
-    half = next(a.dtype for a in arrays if getattr(a, "dtype", None) in HALF)
-    wide = [a.astype("f") if getattr(a, "dtype", None) in HALF else a for a in arrays]
+    half = next(a.dtype for a in arrays if type(a) is np.ndarray and a.dtype.char in HALF)
+    wide = [a.astype("f") if type(a) is np.ndarray and a.dtype.char in HALF else a for a in arrays]
     results = function(*wide, **params)
     if isinstance(results, tuple):
         return tuple(r.astype(half) if r.dtype == "f" else r for r in results)

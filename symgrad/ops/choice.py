@@ -16,8 +16,9 @@ from symgrad.ops.pointwise import declare, pair, unary
 from symgrad.ops.promotion import convert, promote, result_type
 from symgrad.ops.public import op
 from symgrad.ops.registry import check_kind
+from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
-from symgrad.tensor.dispatch import bind
+from symgrad.tensor.dispatch import bind, bind1, ndarray
 
 
 @op(method=False)
@@ -30,6 +31,10 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     >>> sg.where(x > 0, x, 0.)
     tensor([0., 2.])
     """
+    if type(input) is Tensor and type(other) is Tensor and not state.captures:
+        x, y = input._data, other._data
+        if type(x) is ndarray and type(y) is ndarray and x.dtype is y.dtype and condition.dtype is dtypes.bool_:
+            return bind(ew.where, (condition, input, other), {})
     if input is None and other is None:
         from symgrad.ops.gathering import nonzero
 
@@ -99,8 +104,8 @@ relu = unary(
 
 def _clip(np: Any, x: Any, low: Any, high: Any) -> Any:
     if low is not None:
-        x = np.maximum(x, x.dtype.type(low))
-    return x if high is None else np.minimum(x, x.dtype.type(high))
+        x = np.maximum(x, np.asarray(low, x.dtype))
+    return x if high is None else np.minimum(x, np.asarray(high, x.dtype))
 
 
 def _inside(x: Any, low: Any, high: Any) -> Any:
@@ -117,6 +122,9 @@ clamp_p = declare(
 )
 
 
+_PLAIN = (float, int, type(None))
+
+
 @op(inplace=True, aliases=("clip",))
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """input limited to [min, max], numbers or tensors; either may be None. Where min > max it is max.
@@ -126,6 +134,11 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     >>> sg.clamp(sg.tensor([-2., 0.5, 3.]), min=0, max=1)
     tensor([0.0000, 0.5000, 1.0000])
     """
+    data = input._data
+    if type(data) is ndarray and data.dtype.kind == "f" and type(min) in _PLAIN and type(max) in _PLAIN \
+            and min is not max:  # fmt: skip
+        low, high = min if min is None else float(min), max if max is None else float(max)
+        return bind1(clamp_p, input, {"min": low, "max": high})
     bounds = [b for b in (min, max) if b is not None]
     if not bounds:
         raise ShapeError("torch.clamp: At least one of 'min' or 'max' must not be None")

@@ -52,7 +52,7 @@ log1p = unary(
     example=">>> sg.log1p(sg.tensor([0., 1.]))\ntensor([0.0000, 0.6931])",
 )
 sigmoid = unary(
-    "sigmoid", scalar="1 / (1 + exp(-x))", array="1 / (1 + np.exp(-x))", floating=True,
+    "sigmoid", scalar="1 / (1 + exp(-x))", array="np.reciprocal(1 + np.exp(-x))", floating=True,
     grad=lambda g, out: g * conj(out * (1 - out)),
     doc="Logistic function 1 / (1 + exp(-x)), elementwise.", gradient="dx = g s (1 - s), s = sigmoid(x)",
     example=">>> sg.sigmoid(sg.tensor([0., 2.]))\ntensor([0.5000, 0.8808])",

@@ -18,10 +18,11 @@ from symgrad.ops.gathering import positions
 from symgrad.ops.index import _put as put_array
 from symgrad.ops.index import index_p, index_put_p, put, read
 from symgrad.ops.inplace import original
+from symgrad.ops.shape import slice_ as slice_p
 from symgrad.ops.subscripts import Subscript, check_mask, is_mask, parse
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
-from symgrad.tensor.dispatch import bind, explain
+from symgrad.tensor.dispatch import bind, explain, ndarray
 from symgrad.tensor.tape import record
 from symgrad.tensor.views import (
     OPERANDS,
@@ -30,6 +31,7 @@ from symgrad.tensor.views import (
     check_writable,
     mark_modified,
     rebase,
+    view_on,
     writes_through,
 )
 
@@ -39,8 +41,16 @@ _REST = [(slice(None),) * max(ndim - 1, 0) for ndim in range(65)]
 def getitem(self: Tensor, index: Any) -> Tensor:
     """`self[index]`: a view for ints, slices, None and `...`; a copy for masks and index tensors."""
     kind = type(index)
-    if (kind is int or (kind is slice and (index.step is None or index.step == 1))) and self.ndim:
-        return slice_read(self, (index, *_REST[self.ndim]))
+    if kind is int or (kind is slice and (index.step is None or index.step == 1)):
+        data = self._data
+        if type(data) is ndarray and data.ndim and not state.captures:
+            full = (index, *_REST[data.ndim])
+            try:
+                return view_on(slice_p, self, {"index": full}, data[full] if kind is slice else data[index, ...])
+            except IndexError:
+                pass  # what is wrong is told below
+        if self.ndim:
+            return slice_read(self, (index, *_REST[self.ndim]))
     parsed = parse(index, self.shape)
     if not parsed.chosen:
         return part_of(self, parsed, always=True)

@@ -15,8 +15,9 @@ from symgrad.ops.public import op, with_out
 from symgrad.ops.registry import primitive
 from symgrad.ops.repeating import atleast_1d, atleast_2d, atleast_3d
 from symgrad.ops.shapes import normalize_dim, reshape, slice_read, slice_write, unsqueeze
+from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
-from symgrad.tensor.dispatch import bind
+from symgrad.tensor.dispatch import bind, ndarray
 
 
 def _infer_cat(*types: TensorType, dim: int, sizes: Any) -> TensorType:
@@ -29,6 +30,8 @@ def _infer_cat(*types: TensorType, dim: int, sizes: Any) -> TensorType:
 
 def _cat(np: Any, xs: Any, dim: Any) -> Any:
     """Row-major whatever the operands' order of memory is."""
+    if xs[0].ndim == 1:
+        return np.concatenate(xs)
     shape = list(xs[0].shape)
     shape[dim] = sum([x.shape[dim] for x in xs])
     return np.concatenate(xs, dim, out=np.empty(shape, xs[0].dtype))
@@ -64,6 +67,28 @@ def as_list(tensors: Any, what: str) -> list[Tensor]:
     return found
 
 
+def _plain_parts(tensors: Any, dim: int) -> dict[str, Any] | None:
+    """The parameters of `cat` for arrays of one dtype that fit; None for all else, errors included."""
+    if not tensors or state.captures or type(dim) is not int:
+        return None
+    like: Any = None
+    sizes = []
+    for x in tensors:
+        data = x._data if isinstance(x, Tensor) else None
+        if type(data) is not ndarray:
+            return None
+        shape = data.shape
+        if like is None:
+            if not -len(shape) <= dim < len(shape):
+                return None
+            dim %= len(shape)
+            like, rest, dtype = shape, (shape[:dim], shape[dim + 1 :]), data.dtype
+        elif data.dtype is not dtype or len(shape) != len(like) or (shape[:dim], shape[dim + 1 :]) != rest:
+            return None
+        sizes.append(shape[dim])
+    return {"dim": dim, "sizes": tuple(sizes)}
+
+
 @op(aliases=("concat", "concatenate"), method=False, out=False)
 def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     """Tensors one after the other along a dimension; all other extents must be equal.
@@ -74,6 +99,8 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     >>> sg.cat([sg.tensor([1, 2]), sg.tensor([3.5])])
     tensor([1.0000, 2.0000, 3.5000])
     """
+    if out is None and type(tensors) in (list, tuple) and (plain := _plain_parts(tensors, dim)) is not None:
+        return bind(cat_p, tuple(tensors), plain)  # type: ignore[no-any-return]
     given = as_list(tensors, "cat")
     if out is not None:
         if any(isinstance(out._data, np.ndarray) and np.may_share_memory(out._data, x._data) for x in given):

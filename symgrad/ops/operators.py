@@ -74,9 +74,11 @@ def _slow_binary(prim: Primitive, a: Any, b: Any, takes: Operands) -> Any:
     return bind(prim, (a, b), {})
 
 
-def binary(prim: Primitive, takes: Operands = Operands()) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The operator and its reflection for a two-operand primitive."""
-    ufunc = getattr(np, prim.array) if prim.is_ufunc else prim.evaluate
+def binary(
+    prim: Primitive, takes: Operands = Operands(), function: Any = None
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The operator and its reflection for a two-operand primitive; `function` is its array form, if not `prim`'s."""
+    ufunc = function or prim.evaluate
     plans = {(p, q): plan_for(prim, (p, q)) for p in (True, False) for q in (True, False)}
     keeps = {needs: plan.saves for needs, plan in plans.items()}
     empty = not any(keeps.values())

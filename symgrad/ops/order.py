@@ -55,11 +55,12 @@ def _infer_extreme_dim(name: str) -> Any:
     return infer
 
 
-def _with_index(np: Any, fold: Any, arg: Any, x: Any, axis: Any) -> Any:
+def _with_index(np: Any, largest: bool, x: Any, axis: Any) -> Any:
     """The largest (smallest) along an axis, and where it is."""
     if x.ndim == 0:
         return np.array(x), np.zeros((), "int64")
-    return np.asarray(fold(x, axis=axis), order="C"), np.asarray(arg(x, axis=axis))
+    found, index = (x.max(axis), x.argmax(axis)) if largest else (x.min(axis), x.argmin(axis))
+    return np.asarray(found, order="C"), np.asarray(index)
 
 
 def _one_of(np: Any, arg: Any, x: Any, axis: Any) -> Any:
@@ -196,14 +197,14 @@ def _both(name: str, arg: str) -> Any:
 
 max_dim = primitive(
     "max_dim", "x", params=("axis",), infer=_infer_extreme_dim("max"), multiple=True,
-    array="_with_index(np, np.max, np.argmax, x, axis)", helpers={"_with_index": _with_index},
+    array="_with_index(np, True, x, axis)", helpers={"_with_index": _with_index},
     lower=Composite(_both("amax", "argmax")), grad=dict(x=_selected),
     doc="Largest along axis (nan if any is), and the index of the first such.",
     gradient="g at the index, zero elsewhere",
 )
 min_dim = primitive(
     "min_dim", "x", params=("axis",), infer=_infer_extreme_dim("min"), multiple=True,
-    array="_with_index(np, np.min, np.argmin, x, axis)", helpers={"_with_index": _with_index},
+    array="_with_index(np, False, x, axis)", helpers={"_with_index": _with_index},
     lower=Composite(_both("amin", "argmin")), grad=dict(x=_selected),
     doc="Smallest along axis (nan if any is), and the index of the first such.",
     gradient="g at the index, zero elsewhere",

@@ -16,10 +16,19 @@ from symgrad.ops.operators import binary
 from symgrad.ops.public import op
 from symgrad.ops.reductions import sum
 from symgrad.ops.shapes import normalize_dim, permute, reshape, squeeze, unsqueeze
+from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
-from symgrad.tensor.dispatch import bind
+from symgrad.tensor.dispatch import bind, ndarray
 
-_product, _ = binary(matmul_p)
+
+def _multiply(a: Any, b: Any) -> Any:
+    """`np.matmul` of arrays; two dense matrices give BLAS the same call sooner by `dot`."""
+    if a.ndim == 2 == b.ndim and a.flags.forc and b.flags.forc and a.dtype.char in "fd":
+        return a.dot(b)
+    return matmul_p.evaluate(a, b)
+
+
+_product, _ = binary(matmul_p, function=_multiply)
 _NO_PARAMS: dict[str, Any] = {}
 
 
@@ -96,6 +105,10 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     tensor([[3., 3.],
             [3., 3.]])
     """
+    if isinstance(input, Tensor) and isinstance(mat2, Tensor) and not state.captures:
+        a, b = input._data, mat2._data
+        if type(a) is ndarray and type(b) is ndarray and a.ndim == 2 == b.ndim and a.dtype.char in "fd":
+            return _product(input, mat2)  # type: ignore[no-any-return]
     tensor_operands("mm", input=input, mat2=mat2)
     if input.ndim != 2 or mat2.ndim != 2:
         raise ShapeError("self must be a matrix" if input.ndim != 2 else "mat2 must be a matrix")

@@ -22,6 +22,9 @@ def is_scalar(x: Any) -> bool:
 
 def promote(*xs: Any, floating: bool = False) -> tuple[Any, ...]:
     """Operands converted to their common dtype; scalars stay scalars of that dtype's category."""
+    if len(xs) == 2 and isinstance(xs[0], Tensor) and isinstance(xs[1], Tensor) and not floating \
+            and xs[0].dtype is xs[1].dtype:  # fmt: skip
+        return xs
     dtype = result_type(*xs)
     if floating and not dtype.is_inexact:
         dtype = dtypes.get_default_dtype()

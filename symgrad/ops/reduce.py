@@ -52,6 +52,8 @@ def _sum(np: Any, x: Any, axis: Any) -> Any:
     kind = x.dtype.char
     if kind == "e" or (kind in "fF" and len(axis) < x.ndim and (x.ndim - 1) not in axis):
         return _row_major(np, np.add.reduce(x, axis=axis, dtype="D" if kind == "F" else "d").astype(x.dtype))
+    if len(axis) == x.ndim:
+        return np.add.reduce(x, axis, x.dtype, np.empty((), x.dtype))
     return _row_major(np, np.add.reduce(x, axis=axis, dtype=x.dtype))
 
 

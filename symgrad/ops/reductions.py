@@ -20,6 +20,18 @@ from symgrad.tensor.core import Tensor
 from symgrad.tensor.dispatch import bind, bind1, ndarray
 
 _ALL = [{"axis": tuple(range(ndim))} for ndim in range(65)]
+_ONE = [[{"axis": (axis,)} for axis in range(ndim)] for ndim in range(9)]
+
+
+def _plain_axes(input: Tensor, dim: Any) -> dict[str, Any] | None:
+    """The parameters of a fold of a floating array over all or one of its few dimensions; None in other cases."""
+    data = input._data
+    if type(data) is not ndarray or data.dtype.kind != "f":
+        return None
+    ndim = data.ndim
+    if dim is None:
+        return _ALL[ndim]
+    return _ONE[ndim][dim] if type(dim) is int and -ndim <= dim < ndim <= 8 else None
 
 
 def axes_of(input: Tensor, dim: Any) -> tuple[int, ...]:
@@ -66,10 +78,9 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     >>> sg.sum(sg.tensor([[1, 2], [3, 4]]), dim=0)
     tensor([4, 6])
     """
-    if dim is None and not keepdim and dtype is None and axis is None:
-        data = input._data
-        if type(data) is ndarray and data.dtype.kind == "f" and not keepdims:
-            return bind1(sum_p, input, _ALL[data.ndim])
+    if not keepdim and dtype is None and axis is None and not keepdims \
+            and (params := _plain_axes(input, dim)) is not None:  # fmt: skip
+        return bind1(sum_p, input, params)
     dim = axis if dim is None else dim
     return fold(sum_p, summable(input, dtype), dim, keepdim or keepdims)
 
@@ -85,10 +96,9 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     tensor([[1.5000],
             [3.5000]])
     """
-    if dim is None and not keepdim and dtype is None and axis is None:
-        data = input._data
-        if type(data) is ndarray and data.dtype.kind == "f" and not keepdims:
-            return bind1(mean_p, input, _ALL[data.ndim])
+    if not keepdim and dtype is None and axis is None and not keepdims \
+            and (params := _plain_axes(input, dim)) is not None:  # fmt: skip
+        return bind1(mean_p, input, params)
     if dtype is not None:
         input = input.to(dtypes.as_dtype(dtype))
     refuse_whole("mean", input)
@@ -232,6 +242,8 @@ def _extreme(name: str, input: Tensor, dim: Any, keepdim: bool, other: Any) -> A
         return bind1(reduce.max_ if name == "max" else reduce.min_, input, _ALL[input.ndim])
     axis = normalize_dim(dim, input.ndim)
     found = bind(order.max_dim if name == "max" else order.min_dim, (input,), {"axis": axis})
+    if not keepdim:
+        return getattr(returns, name)(*found)
     shape = tuple(input.shape)
     return getattr(returns, name)(*(keep_dims(x, shape, (axis,), keepdim) for x in found))
 

@@ -16,8 +16,8 @@ from symgrad.ops.shape import slice_write as slice_write_p
 from symgrad.ops.strides import bits as bits_p
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
-from symgrad.tensor.dispatch import bind
-from symgrad.tensor.views import bind_view
+from symgrad.tensor.dispatch import bind, ndarray
+from symgrad.tensor.views import bind_view, view_on
 
 _SWAP = Named("TBackward0", dims=(1, 0))
 _transposed: dict[tuple[int, int, int], Named] = {}
@@ -68,6 +68,15 @@ def reshape(input: Tensor, *shape: Any, **named: Any) -> Tensor:
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
+    data = input._data
+    if type(data) is ndarray and not state.captures and not named:
+        try:
+            seen = data.reshape(*shape)
+        except (ValueError, TypeError):
+            seen = None  # what is wrong is told below
+        asked = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
+        if seen is not None and (seen.shape == asked or min(asked) == -1):
+            return view_on(reshape_p, input, {"shape": seen.shape}, seen)
     size = sizes_of(shape or (named["shape"],))
     if -1 in size or state.captures or any([e < 0 for e in size]):
         size = resolve_shape(size, input.numel())
@@ -146,6 +155,9 @@ def t(input: Tensor) -> Tensor:
     >>> sg.zeros(2, 3).t().shape
     torch.Size([3, 2])
     """
+    data = input._data
+    if type(data) is ndarray and data.ndim == 2 and not state.captures:
+        return view_on(permute_p, input, _SWAP, data.T)
     if input.ndim > 2:
         raise ShapeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
     return bind_view(permute_p, input, _SWAP) if input.ndim == 2 else permute(input, tuple(range(input.ndim)))
@@ -175,18 +187,26 @@ def expand(input: Tensor, *shape: Any) -> Tensor:
 
 
 @op(out=False)
-def unsqueeze(input: Tensor, dim: int) -> Tensor:
+def unsqueeze(input: Tensor, dim: int | None = None, *, axis: int | None = None) -> Tensor:
     """A new extent of 1 at `dim`, as a view.
 
     >>> sg.zeros(3).unsqueeze(1).shape
     torch.Size([3, 1])
     """
-    key = (input.ndim, dim)
-    params = _unsqueezed.get(key)
+    if dim is None:
+        dim = axis
+    data = input._data
+    plain = type(data) is ndarray and not state.captures
+    key = (data.ndim if plain else input.ndim, dim)
+    params = _unsqueezed.get(key)  # type: ignore[arg-type]
     if params is None:
+        if dim is None:
+            raise TypeError("unsqueeze() missing 1 required positional arguments: \"dim\"")
         place = normalize_dim(dim, input.ndim + 1)
         index = (slice(None),) * place + (None,) + (slice(None),) * (input.ndim - place)
-        params = _unsqueezed[key] = {"index": index}
+        params = _unsqueezed[input.ndim, dim] = {"index": index}
+    if plain:
+        return view_on(slice_p, input, params, data[params["index"]])
     return bind_view(slice_p, input, params)
 
 

@@ -60,11 +60,12 @@ class Tensor(Differentiable):
 
     `_data` array or Value; `_rg` requires_grad; `_node` the tape node that made it (None: a leaf);
     `_base` the tensor that owns the memory (None: itself); `_view` how it indexes that base;
-    `_version` counts in-place changes of an owner and `_modified` dates the last one.
+    `_version` counts in-place changes of an owner and `_modified` dates the last one; `_views` are weak
+    references to its views, which must require grad as soon as it does.
     """
 
     __slots__ = ("_data", "_rg", "_node", "_grad", "_base", "_view", "_version", "_modified",
-                 "_type", "_hooks", "__dict__", "__weakref__")  # fmt: skip
+                 "_type", "_hooks", "_views", "__dict__", "__weakref__")  # fmt: skip
     __array_priority__ = 1000
     __hash__ = object.__hash__
 
@@ -90,6 +91,7 @@ class Tensor(Differentiable):
         self._modified = 0
         self._type: TensorType | None = None
         self._hooks: Any = None
+        self._views: list[Any] | None = None
         if state.inferences and state.local.inference:
             self._version = state.INFERENCE
 
@@ -273,7 +275,7 @@ class Tensor(Differentiable):
         copy._rg = self._rg
         if self.grad is not None:
             copy._grad = self.grad.__deepcopy__(memo)
-        copy.__dict__.update({k: v for k, v in self.__dict__.items() if k != "_views"})
+        copy.__dict__.update(self.__dict__)
         return copy
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -300,6 +302,7 @@ def wrap(data: Any, cls: type[Tensor] = Tensor) -> Tensor:
     out._modified = 0
     out._type = None
     out._hooks = None
+    out._views = None
     if state.inferences and state.local.inference:
         out._version = state.INFERENCE
     return out

@@ -42,15 +42,14 @@ def evaluate(prim: Primitive, inputs: tuple[Any, ...], params: dict[str, Any]) -
         data = prim.evaluate(*arrays, **params)
     except (ValueError, TypeError, IndexError, AttributeError) as error:
         raise explain(prim, inputs, params, error) from error
-    wanted = state.is_grad_enabled() and any([isinstance(x, Tensor) and x._rg for x in inputs])
-    if prim.multiple:
-        outs = tuple(wrap(as_array(d)) for d in data)
-        if wanted:
-            record_multiple(prim, inputs, params, outs)
-        return outs
-    out = wrap(data if isinstance(data, ndarray) else as_array(data))
-    if wanted:
-        record(prim, inputs, params, out)
+    multiple = prim.multiple
+    out: Any = tuple([wrap(as_array(d)) for d in data]) if multiple else wrap(
+        data if type(data) is ndarray else as_array(data))  # fmt: skip
+    if not state.no_grads or state.local.grad:
+        for x in inputs:
+            if isinstance(x, Tensor) and x._rg:
+                (record_multiple if multiple else record)(prim, inputs, params, out)
+                break
     return out
 
 
@@ -64,14 +63,19 @@ def bind1(prim: Primitive, x: Tensor, params: dict[str, Any]) -> Any:
         raise explain(prim, (x,), params, error) from error
     out = wrap(data if type(data) is ndarray else as_array(data))
     if x._rg and (not state.no_grads or state.local.grad):
-        plan = _plans1.get(prim)
-        if plan is None:
-            plan = _plans1[prim] = plan_for(prim, (True,))
-        if plan.rules:
-            edge = (x._node or x) if x._view is None else edge_of(x)
-            out._rg = True
-            out._node = Node(prim, params, (edge,), plan, plan.save((x,), out) if plan.saves else (), out._data)
+        record1(prim, x, params, out)
     return out
+
+
+def record1(prim: Primitive, x: Tensor, params: dict[str, Any], out: Tensor) -> None:
+    """Put `out = prim(x)` on the tape, for an `x` that requires grad."""
+    plan = _plans1.get(prim)
+    if plan is None:
+        plan = _plans1[prim] = plan_for(prim, (True,))
+    if plan.rules:
+        edge = (x._node or x) if x._view is None else edge_of(x)
+        out._rg = True
+        out._node = Node(prim, params, (edge,), plan, plan.save((x,), out) if plan.saves else (), out._data)
 
 
 _plans1: dict[Primitive, Any] = {}
@@ -79,6 +83,8 @@ _plans1: dict[Primitive, Any] = {}
 
 def as_array(data: Any) -> Any:
     """A NumPy scalar (what ufuncs make of 0-d input) as a 0-d array; arrays as they are."""
+    if type(data) is ndarray:
+        return data
     return np.asarray(data) if isinstance(data, (np.generic, bool, int, float, complex)) else data
 
 

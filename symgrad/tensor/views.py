@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import InplaceError
+from symgrad.ir.graph import Value
 from symgrad.ir.primitive import Primitive
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, ViewOf, fresh_node, wrap
-from symgrad.tensor.dispatch import bind, bind1
+from symgrad.tensor.dispatch import bind, bind1, explain, ndarray, record1
 from symgrad.tensor.tape import record, spoil_out
 
 Writer = Callable[[Tensor, Tensor, dict[str, Any]], Tensor]
@@ -45,33 +46,64 @@ def apply_step(prim: Primitive, x: Tensor, params: dict[str, Any]) -> Any:
 
 def bind_view(prim: Primitive, x: Tensor, params: dict[str, Any]) -> Tensor:
     """Apply a view primitive; the result shares `x`'s memory and knows how."""
-    out: Tensor = bind1(prim, x, params) if OPERANDS not in params else apply_step(prim, x, params)
-    if out._data is not x._data and shares_memory(out, x):
-        owner = x._base if x._base is not None else x
-        out._base = owner
-        if x._view is not None:
-            out._view = ViewOf(x._view.base, (*x._view.steps, (prim, params)), owner._version)
-        else:
-            out._view = ViewOf(x, ((prim, params),), owner._version)
-        if not out._rg and out.dtype.is_inexact:
-            _remember(out._view.base, out)
+    data = x._data
+    if type(data) is not ndarray or state.captures or OPERANDS in params:
+        out: Tensor = bind1(prim, x, params) if OPERANDS not in params else apply_step(prim, x, params)
+        if out._data is not data and shares_memory(out, x):
+            _attach(prim, x, params, out)
+        return out
+    try:
+        seen = prim.evaluate(data, **params)
+    except (ValueError, TypeError, IndexError, AttributeError) as error:
+        raise explain(prim, (x,), params, error) from error
+    return view_on(prim, x, params, seen)
+
+
+def view_on(prim: Primitive, x: Tensor, params: dict[str, Any], seen: Any) -> Tensor:
+    """The tensor on `seen`, which `prim` made of the array of `x`, outside of traces."""
+    out = wrap(seen)
+    if x._rg and (not state.no_grads or state.local.grad):
+        record1(prim, x, params, out)
+    memory, data = seen.base, x._data
+    if memory is not None and seen is not data and (
+            memory is data or memory is data.base or shares_memory(out, x)):  # fmt: skip
+        _attach(prim, x, params, out)
     return out
 
 
-def _remember(base: Tensor, view: Tensor) -> None:
-    """Note (weakly) a view that must require grad as soon as its base comes to."""
-    views = base.__dict__.setdefault("_views", [])
-    if len(views) >= 64 and len(views) & (len(views) - 1) == 0:
-        views[:] = [ref for ref in views if ref() is not None]
-    views.append(weakref.ref(view))
+def _attach(prim: Primitive, x: Tensor, params: dict[str, Any], out: Tensor) -> None:
+    """Make `out` a view of the base of `x`, one step further."""
+    owner = x._base
+    out._base = owner = x if owner is None else owner
+    out._view = info = _new_view(ViewOf)
+    before = x._view
+    if before is None:
+        info._base, info.steps = x, ((prim, params),)
+    else:
+        info._base, info.steps = before.base, (*before.steps, (prim, params))
+    info.version = owner._version
+    if not out._rg and (out.dtype.is_inexact if type(out._data) is Value else out._data.dtype.kind in _INEXACT):
+        base = info._base
+        views = base._views
+        if views is None:
+            views = base._views = []
+        elif len(views) >= 64 and len(views) & (len(views) - 1) == 0:
+            views[:] = [ref for ref in views if ref() is not None]
+        views.append(weakref.ref(out))
+
+
+_new_view = ViewOf.__new__
+_INEXACT = "fcV"
 
 
 def _follow(base: Tensor) -> None:
     """Make the views of a base that has come to require grad do so too."""
-    for ref in base.__dict__.pop("_views", ()) if base._rg else ():
-        view = ref()
-        if view is not None:
-            view._rg = True
+    if base._rg and base._views is not None:
+        refs, base._views = base._views, None
+        for ref in refs:
+            view = ref()
+            if view is not None:
+                view._rg = True
 
 
 def shares_memory(out: Tensor, x: Tensor) -> bool:

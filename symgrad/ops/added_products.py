@@ -30,11 +30,13 @@ def scaled(x: Any, by: Any, name: str, strict: bool = False) -> Any:
 def added(input: Tensor, product: Tensor, beta: Any, alpha: Any, strict: bool = False) -> Tensor:
     """beta * input + alpha * product; with beta 0 nothing of input's values counts, not even nan."""
     product = scaled(product, alpha, "alpha", strict)
+    if tuple(input.shape) != tuple(product.shape):
+        input = expand(input, tuple(product.shape))
     if type(beta) in (int, float) and beta == 0:
         if not input.requires_grad:
             return product
-        return slice_write(expand(input, tuple(product.shape)), product, (slice(None),) * product.ndim)
-    return scaled(expand(input, tuple(product.shape)), beta, "beta", strict) + product  # type: ignore[no-any-return]
+        return slice_write(input, product, (slice(None),) * product.ndim)
+    return scaled(input, beta, "beta", strict) + product  # type: ignore[no-any-return]
 
 
 def _summand(input: Tensor, a: Tensor, b: Tensor) -> None:

@@ -201,6 +201,7 @@ def vander(x: Tensor, *, N: Any = None) -> Tensor:  # noqa: N803 - PyTorch's nam
     tensor_operands("linalg_vander", x=x)
     if x.ndim == 0 and N is None:
         raise ShapeError("linalg.vander: expected x to be a tensor of at least one dimension")
+    x = x if x.ndim else unsqueeze(x, 0)
     count = x.shape[-1] if N is None else N
     if count <= 1:
         raise ShapeError(f"N must be greater than 1. Got {count}")

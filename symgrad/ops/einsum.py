@@ -8,6 +8,7 @@ its batch, letters of both that it lacks are its inner extent.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from symgrad.errors import ShapeError
@@ -42,10 +43,11 @@ def einsum(*args: Any) -> Tensor:
     tensor(5.)
     """
     equation, operands = spelled(args)
-    tensor_operands("einsum", **{f"operands[{i}]": x for i, x in enumerate(operands)})
+    if not all([isinstance(x, Tensor) for x in operands]):
+        tensor_operands("einsum", **{f"operands[{i}]": x for i, x in enumerate(operands)})
     for other in operands[1:]:
         same_dtype(operands[0], other)
-    labels, result = parse(equation, operands)
+    labels, result = parse(equation, tuple([x.ndim for x in operands]))
     check_extents(labels, operands)
     terms = [diagonals(x, of) for x, of in zip(operands, labels)]
     for places in path(terms, result):
@@ -53,7 +55,13 @@ def einsum(*args: Any) -> Tensor:
         kept = set(result).union(*(of for _, of in terms))
         terms.append(pair(first[0], last, kept) if first else alone(last, kept))
     ((out, found),) = terms
-    return permute(out, tuple(found.index(label) for label in result))
+    order = [found.index(label) for label in result]
+    return permute(out, tuple(order)) if len(operands) == 1 else ordered(out, order)  # of one, a view as in PyTorch
+
+
+def ordered(x: Tensor, dims: list[int]) -> Tensor:
+    """`x` with its dimensions in another order, if it is another."""
+    return x if dims == list(range(x.ndim)) else permute(x, tuple(dims))
 
 
 def spelled(args: tuple[Any, ...]) -> tuple[str, list[Any]]:
@@ -79,14 +87,15 @@ def letters(items: Sequence[Any]) -> str:
     return "".join("..." if item is Ellipsis else _LETTERS[item] for item in items)
 
 
-def parse(equation: str, operands: list[Any]) -> tuple[list[list[Label]], list[Label]]:
+@lru_cache(maxsize=1024)
+def parse(equation: str, ranks: tuple[int, ...]) -> tuple[list[list[Label]], list[Label]]:
     """The labels of each operand's dimensions, and of the result's."""
     left, arrow, right = equation.replace(" ", "").partition("->")
     parts = left.split(",")
-    if len(parts) != len(operands):
-        few = "fewer" if len(parts) > len(operands) else "more"
+    if len(parts) != len(ranks):
+        few = "fewer" if len(parts) > len(ranks) else "more"
         raise ShapeError(f"einsum(): {few} operands were provided than specified in the equation")
-    labels = [one(part, x.ndim, i) for i, (part, x) in enumerate(zip(parts, operands))]
+    labels = [one(part, rank, i) for i, (part, rank) in enumerate(zip(parts, ranks))]
     every = [label for of in labels for label in of]
     dots = sorted({label for label in every if isinstance(label, int)}, reverse=True)
     if not arrow:
@@ -195,8 +204,8 @@ def pair(a: tuple[Tensor, list[Label]], b: tuple[Tensor, list[Label]], kept: set
     rows, columns = [s for s in of_x if s not in both], [s for s in of_y if s not in both]
     if not inner:
         n = len(columns)
-        x = permute(x, [of_x.index(s) for s in (*batch, *rows)])
-        y = permute(y, [of_y.index(s) for s in (*batch, *columns)])
+        x = ordered(x, [of_x.index(s) for s in (*batch, *rows)])
+        y = ordered(y, [of_y.index(s) for s in (*batch, *columns)])
         x = slice_read(x, (*(slice(None),) * x.ndim, *(None,) * n))
         y = slice_read(y, (*(slice(None),) * len(batch), *(None,) * len(rows), *(slice(None),) * n))
         return x * y, [*batch, *rows, *columns]
@@ -204,7 +213,9 @@ def pair(a: tuple[Tensor, list[Label]], b: tuple[Tensor, list[Label]], kept: set
     right = matrices(y, of_y, batch, inner, columns)
     out: Tensor = bind(matmul_p, (left, right), {})
     extents = [t.shape[of.index(s)] for t, of, names in ((x, of_x, rows), (y, of_y, columns)) for s in names]
-    return reshape(out, (*out.shape[: len(batch)], *extents)), [*batch, *rows, *columns]
+    if len(rows) != 1 or len(columns) != 1:
+        out = reshape(out, (*out.shape[: len(batch)], *extents))
+    return out, [*batch, *rows, *columns]
 
 
 def lone(a: tuple[Tensor, list[Label]], b: tuple[Tensor, list[Label]], kept: set[Label]) -> tuple[Tensor, list[Label]]:
@@ -218,7 +229,9 @@ def lone(a: tuple[Tensor, list[Label]], b: tuple[Tensor, list[Label]], kept: set
 def matrices(x: Tensor, of: list[Label], batch: list[Label], rows: list[Label], columns: list[Label]) -> Tensor:
     """`x` as a batch of matrices."""
     places = [[of.index(s) for s in names] for names in (batch, rows, columns)]
-    x = permute(x, tuple(place for part in places for place in part))
+    x = ordered(x, [place for part in places for place in part])
+    if len(rows) == len(columns) == 1:
+        return x
     first, second = len(batch), len(batch) + len(rows)
     shape = (*x.shape[:first], volume(x, range(first, second)), volume(x, range(second, x.ndim)))
     return reshape(x, shape)

@@ -150,6 +150,7 @@ def eig(A: Tensor) -> Any:
 
     Gradient: defined for cotangents that do not depend on the phases of the vectors, and distinct eigenvalues.
     Raises: LinAlgError for inf or nan.
+    Device: CuPy has it from version 14 on.
     Source: Boeddeker et al. 2017.
     """
     square_matrices("linalg.eig", A)

@@ -17,8 +17,8 @@ from symgrad.ops.public import op
 from symgrad.ops.reductions import sum
 from symgrad.ops.shapes import normalize_dim, permute, reshape, squeeze, unsqueeze
 from symgrad.tensor import state
-from symgrad.tensor.core import Tensor
-from symgrad.tensor.dispatch import bind, ndarray
+from symgrad.tensor.core import Tensor, wrap
+from symgrad.tensor.dispatch import as_array, bind, ndarray
 
 
 def _multiply(a: Any, b: Any) -> Any:
@@ -81,17 +81,25 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     >>> sg.matmul(sg.tensor([[1., 2.], [3., 4.]]), sg.tensor([1., 1.]))
     tensor([3., 7.])
     """
-    tensor_operands("matmul", input=input, other=other)
-    if input.ndim == 0 or other.ndim == 0:
-        raise ShapeError("both arguments to matmul need to be at least 1D, but they are "
-                         f"{input.ndim}D and {other.ndim}D")  # fmt: skip
+    if not isinstance(input, Tensor) or not isinstance(other, Tensor):
+        tensor_operands("matmul", input=input, other=other)
+    m, n = input.ndim, other.ndim
+    if m == 0 or n == 0:
+        raise ShapeError(f"both arguments to matmul need to be at least 1D, but they are {m}D and {n}D")
     same_dtype(input, other)
-    a = unsqueeze(input, 0) if input.ndim == 1 else input
-    b = unsqueeze(other, 1) if other.ndim == 1 else other
+    if m > 1 and n > 1:
+        return _product(input, other)  # type: ignore[no-any-return]
+    if not state.captures and not ((input._rg or other._rg) and state.is_grad_enabled()):
+        try:
+            return wrap(as_array(matmul_p.evaluate(input._data, other._data)))
+        except (ValueError, TypeError):  # shapes that do not fit, or a symbol: the general way says what is wrong
+            pass
+    a = unsqueeze(input, 0) if m == 1 else input
+    b = unsqueeze(other, 1) if n == 1 else other
     out: Tensor = bind(matmul_p, (a, b), {})
-    if other.ndim == 1:
+    if n == 1:
         out = squeeze(out, -1)
-    return squeeze(out, -1 if other.ndim == 1 else -2) if input.ndim == 1 else out
+    return squeeze(out, -1 if n == 1 else -2) if m == 1 else out
 
 
 op(name="matmul", namespace="linalg", method=False)(matmul)
@@ -107,7 +115,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """
     if isinstance(input, Tensor) and isinstance(mat2, Tensor) and not state.captures:
         a, b = input._data, mat2._data
-        if type(a) is ndarray and type(b) is ndarray and a.ndim == 2 == b.ndim and a.dtype.char in "fd":
+        if type(a) is ndarray and type(b) is ndarray and a.ndim == 2 == b.ndim and a.dtype is b.dtype and a.dtype.char in "fd":
             return _product(input, mat2)  # type: ignore[no-any-return]
     tensor_operands("mm", input=input, mat2=mat2)
     if input.ndim != 2 or mat2.ndim != 2:

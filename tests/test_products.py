@@ -70,7 +70,8 @@ def test_half_products_round_once(half: str) -> None:
 
 WRONG = (
     lambda lib, m, v: m @ 3, lambda lib, m, v: 3 @ m, lambda lib, m, v: lib.matmul(m, 3),
-    lambda lib, m, v: lib.mm(m, v), lambda lib, m, v: lib.mm(m, m), lambda lib, m, v: lib.mv(m, m),
+    lambda lib, m, v: lib.mm(m, m.mT.double()), lambda lib, m, v: m.double() @ m.mT, lambda lib, m, v: lib.mm(m, v),
+    lambda lib, m, v: lib.mm(m, m), lambda lib, m, v: lib.mv(m, m),
     lambda lib, m, v: lib.mv(v, m), lambda lib, m, v: lib.dot(m, m), lambda lib, m, v: lib.dot(v, v[:2]),
     lambda lib, m, v: lib.dot(v, v.double()), lambda lib, m, v: lib.bmm(m, m), lambda lib, m, v: lib.outer(m, v),
     lambda lib, m, v: lib.inner(m, v[:2]), lambda lib, m, v: m.double() @ v, lambda lib, m, v: m.bool() @ v.bool(),

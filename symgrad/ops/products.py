@@ -115,7 +115,8 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """
     if isinstance(input, Tensor) and isinstance(mat2, Tensor) and not state.captures:
         a, b = input._data, mat2._data
-        if type(a) is ndarray and type(b) is ndarray and a.ndim == 2 == b.ndim and a.dtype is b.dtype and a.dtype.char in "fd":
+        if type(a) is ndarray and type(b) is ndarray and a.ndim == 2 == b.ndim \
+                and a.dtype is b.dtype and a.dtype.char in "fd":  # fmt: skip
             return _product(input, mat2)  # type: ignore[no-any-return]
     tensor_operands("mm", input=input, mat2=mat2)
     if input.ndim != 2 or mat2.ndim != 2:

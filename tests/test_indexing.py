@@ -371,6 +371,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
        for how in ("prod", "mean", "amax", "amin") for own in (True, False)},
     "put": lambda lib, x, v: x.put(real(lib, T([[0, -1], [5, 6]])), v.reshape(-1)[:4].reshape(2, 2)),
     "put_ accumulate": lambda lib, x, v: x.put_(real(lib, T([0, 0, 5])), v.reshape(-1)[:3], accumulate=True) * x,
+    "put_ transposed": lambda lib, x, v: x.t().put_(real(lib, T([1, -1])), v[0, :2]) * x.t(),
     "index_add": lambda lib, x, v: x.index_add(0, lib.tensor([0, 0, 2]), v, alpha=2),
     "index_add_": lambda lib, x, v: x.index_add_(1, lib.tensor([3, 1, 1, 0]), v) * x,
     "index_copy": lambda lib, x, v: x.index_copy(1, lib.tensor([3, 1, 2, 0]), v),

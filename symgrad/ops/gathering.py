@@ -99,24 +99,23 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
 
 def aligned_read(x: Tensor, dim: int, index: Tensor, wrap: bool) -> Tensor:
     """`gather` along `dim`, which is counted from the front."""
-    if index.numel() == 0:
-        return reshape(slice_read(reshape(x, (-1,)), (slice(0, 0),)), tuple(index.shape))
-    if index.dtype not in (int32, int64):
+    extents, sizes = index.shape, x.shape
+    if 0 in extents:
+        return reshape(slice_read(reshape(x, (-1,)), (slice(0, 0),)), tuple(extents))
+    kind = index.dtype
+    if kind is not int64 and kind is not int32:
         raise DTypeError("gather(): Expected dtype int32/int64 for index", hint="convert it with .long()")
-    check_aligned(x, dim, index, "input")
-    out = read(reshape(x, (1,)) if x.ndim == 0 else x, (reshape(index, (1,)) if index.ndim == 0 else index,),
-               (dim,), True, wrap)  # fmt: skip
-    return reshape(out, ()) if index.ndim == 0 else out
-
-
-def check_aligned(x: Tensor, dim: int, index: Tensor, what: str) -> None:
-    """Raise unless `index` can run along with x in all dimensions but `dim`."""
-    if max(index.ndim, 1) != max(x.ndim, 1):
-        raise ShapeError(f"Index tensor must have the same number of dimensions as {what} tensor")
-    large = [d for d, (m, n) in enumerate(zip(index.shape, x.shape)) if d != dim and m > n]
-    if large:
-        raise ShapeError(f"Size does not match at dimension {large[0]} expected index {list(map(int, index.shape))} "
-                         f"to be no larger than self {list(map(int, x.shape))} apart from dimension {dim}")
+    if not extents or not sizes:
+        if len(extents) > 1 or len(sizes) > 1:
+            raise ShapeError("Index tensor must have the same number of dimensions as input tensor")
+        return reshape(read(reshape(x, (-1,)), (reshape(index, (-1,)),), (0,), True, wrap), tuple(extents))
+    if len(extents) != len(sizes):
+        raise ShapeError("Index tensor must have the same number of dimensions as input tensor")
+    for d, (m, n) in enumerate(zip(extents, sizes)):
+        if m > n and d != dim:
+            raise ShapeError(f"Size does not match at dimension {d} expected index {list(map(int, extents))} to be no "
+                             f"larger than self {list(map(int, sizes))} apart from dimension {dim}")
+    return read(x, (index,), (dim,), True, wrap)  # type: ignore[no-any-return]
 
 
 @op

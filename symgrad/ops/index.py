@@ -17,7 +17,8 @@ from symgrad.ir.primitive import ArrayCall, Gather
 from symgrad.ir.types import TensorType, broadcast_shapes
 from symgrad.ops.registry import primitive
 from symgrad.tensor import state
-from symgrad.tensor.dispatch import bind
+from symgrad.tensor.core import wrap
+from symgrad.tensor.dispatch import bind, ndarray
 
 PARAMS = ("dims", "aligned", "wrap")
 
@@ -63,13 +64,14 @@ def _places(np: Any, shape: Any, indices: Any, dims: Any, aligned: bool, wrap: b
     """What to index an array with: arrays, and whole dimensions or counts; bounds checked if they must be."""
     at = [slice(None)] * len(shape)
     for dim, index in zip(dims, indices):
-        size = shape[dim]
-        if (check or not wrap or getattr(index, "device", "cpu") != "cpu") and index.size:
-            low, high = int(index.min()), int(index.max())
-            if high >= size or low < (-size if wrap else 0):
-                found = high if high >= size else low
-                raise IndexError(f"index {found} is out of bounds for dimension {dim} with size {size}")
         at[dim] = index
+        check = check or getattr(index, "device", "cpu") != "cpu"
+        if index.size and (check or not wrap):
+            size, low = shape[dim], index.min()
+            high = index.max() if check else 0
+            if low < (-size if wrap else 0) or high >= size:
+                found = int(high if high >= size else low)
+                raise IndexError(f"index {found} is out of bounds for dimension {dim} with size {size}")
     if aligned:
         for dim, extent in enumerate(indices[0].shape):
             if dim not in dims:
@@ -116,19 +118,26 @@ def _put(np: Any, out: Any, v: Any, indices: Any, dims: Any, aligned: bool, wrap
     return out
 
 
-HELPERS = {"_places": _places, "_flat_places": _flat_places, "_put": _put}
+def _fresh(np: Any, x: Any) -> Any:
+    """A row-major copy of x; of one zero repeated, memory that comes zeroed."""
+    if x.ndim and not any(x.strides) and x.size and not x[(0,) * x.ndim]:
+        return np.zeros(x.shape, x.dtype)
+    return x.copy()
+
+
+HELPERS = {"_fresh": _fresh, "_places": _places, "_flat_places": _flat_places, "_put": _put}
 
 index_p = primitive(
     "index", "x *indices", params=PARAMS, infer=_infer_index,
     array="_index(np, x, indices, dims, aligned, wrap)", helpers={"_places": _places, "_index": _index}, lower=Gather(),
     grad=dict(x=lambda g, x_shape, indices, dims, aligned, wrap:
-              put(_zero(g).expand(x_shape), g, indices, dims, aligned, wrap, accumulate=True),
+              put(_zeros(x_shape, g), g, indices, dims, aligned, wrap, accumulate=True),
               indices=None),
     doc="Elements of x chosen by index tensors.", gradient="dx = zeros with g added at the indices",
 )
 index_put_p = primitive(
     "index_put", "x v *indices", params=(*PARAMS, "accumulate"), infer=_infer_put,
-    array="_put(np, x.copy(), v, indices, dims, aligned, wrap, 'add' if accumulate else '')",
+    array="_put(np, _fresh(np, x), v, indices, dims, aligned, wrap, 'add' if accumulate else '')",
     helpers=HELPERS, lower=ArrayCall(),
     grad=dict(
         x=lambda g, indices, dims, aligned, wrap, accumulate:
@@ -140,7 +149,7 @@ index_put_p = primitive(
 )  # fmt: skip
 index_reduce_p = primitive(
     "index_reduce", "x v *indices", params=(*PARAMS, "how"), infer=_infer_put,
-    array="_put(np, x.copy(), v, indices, dims, aligned, wrap, how)", helpers=HELPERS, lower=ArrayCall(),
+    array="_put(np, _fresh(np, x), v, indices, dims, aligned, wrap, how)", helpers=HELPERS, lower=ArrayCall(),
     grad={("x", "v"): lambda g, x, v, out, indices, dims, aligned, wrap, how:
           (_product_gradients if how == "multiply" else _extremum_gradients)(
               g, x, v, out, (indices, dims, aligned, wrap), how),
@@ -168,6 +177,14 @@ def _added(x: Any, v: Any, places: Any) -> Any:
     return put(x, v, indices, dims, aligned, wrap, accumulate=True)
 
 
+def _zeros(shape: Any, like: Any) -> Any:
+    """Zeros to write to a copy of: eagerly one of them, repeated."""
+    data = like._data
+    if type(data) is ndarray:
+        return wrap(ndarray(shape, data.dtype, bytes(data.itemsize), 0, (0,) * len(shape)))
+    return _zero(like).expand(shape)
+
+
 def _zero(like: Any) -> Any:
     from symgrad.ops.creation import zeros
 
@@ -186,7 +203,7 @@ def _product_gradients(g: Any, x: Any, v: Any, out: Any, places: Any, how: str) 
     whole = where(x == 0, 1, x)
     dx = g * multiplied(whole, v) / whole
     zero = v == 0
-    zeros_here = read(_added(_zero(v).expand(x.shape), zero.to(v.dtype), places), *places)
+    zeros_here = read(_added(_zeros(x.shape, v), zero.to(v.dtype), places), *places)
     if state.is_grad_enabled() and state.capture() is None and (zeros_here.array("a gradient") > 1).any():
         raise GradError("the second derivative of a product at an index where more than one factor is zero is not "
                         "supported")

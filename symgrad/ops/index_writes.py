@@ -18,6 +18,7 @@ from symgrad.ops.public import op
 from symgrad.ops.scattering import HOW, combined, line, number
 from symgrad.ops.shapes import normalize_dim, reshape, slice_read, slice_write
 from symgrad.ops.subscripts import is_mask, parse
+from symgrad.ops.writing import Written, copied, fill_where, in_place
 from symgrad.tensor.core import Tensor
 
 WHOLE = slice(None)
@@ -50,7 +51,14 @@ def _slices(input: Tensor, dim: int, index: Tensor, source: Tensor, name: str) -
     return x, place, at, v
 
 
-@op(inplace=True)
+def _plan_index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Written:
+    x, place, at, v = _slices(input, dim, index, source, "index_add_")
+    if not (type(alpha) in (int, float) and alpha == 1):
+        v = v * convert(alpha, input.dtype)
+    return Written(x, v, (at,), (place,), False, False, "add")
+
+
+@op(inplace=in_place("index_add_", _plan_index_add))
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
     """A copy of `input` with alpha times each slice of `source` added to the slice that `index` names.
 
@@ -58,13 +66,17 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     >>> sg.index_add(sg.zeros(3), 0, sg.tensor([0, 2, 0]), sg.tensor([1.0, 2.0, 3.0]))
     tensor([4., 0., 2.])
     """
-    x, place, at, v = _slices(input, dim, index, source, "index_add_")
-    if not (type(alpha) in (int, float) and alpha == 1):
-        v = v * convert(alpha, input.dtype)
-    return reshape(put(x, v, (at,), (place,), False, False, True), tuple(input.shape))
+    return copied(input, _plan_index_add(input, dim, index, source, alpha=alpha))
 
 
-@op(inplace=True)
+def _plan_index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Written:
+    if index.dtype is not dtypes.int64:
+        raise DTypeError(f"index_copy_(): Expected a long tensor for index, but got {index.dtype.name}")
+    x, place, at, v = _slices(input, dim, index, source, "index_copy_")
+    return Written(x, v, (at,), (place,), False, False)
+
+
+@op(inplace=in_place("index_copy_", _plan_index_copy))
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """A copy of `input` with each slice of `source` in place of the slice that `index` names.
 
@@ -72,10 +84,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
     >>> sg.index_copy(sg.zeros(3), 0, sg.tensor([2, 0]), sg.tensor([1.0, 2.0]))
     tensor([2., 0., 1.])
     """
-    if index.dtype is not dtypes.int64:
-        raise DTypeError(f"index_copy_(): Expected a long tensor for index, but got {index.dtype.name}")
-    x, place, at, v = _slices(input, dim, index, source, "index_copy_")
-    return reshape(put(x, v, (at,), (place,), False, False), tuple(input.shape))
+    return copied(input, _plan_index_copy(input, dim, index, source))
 
 
 @op(inplace=True)
@@ -124,14 +133,7 @@ def _filling(value: Any, dtype: dtypes.DType, name: str) -> Tensor:
 # -- by several indices, flat, or by a mask ------------------------------------------------------
 
 
-@op(inplace=True)
-def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
-    """A copy of `input` with `values` written to, or with `accumulate` added at, input[indices].
-
-    >>> sg.index_put(sg.zeros(2, 2), (sg.tensor([0, 1]), sg.tensor([1, 0])), sg.tensor([1.0, 2.0]))
-    tensor([[0., 1.],
-            [2., 0.]])
-    """
+def _plan_index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Written:
     for place, index in enumerate(indices):
         if not isinstance(index, Tensor):
             raise TypeError(f"expected Tensor as element {place} in argument 0, but got {type(index).__name__}")
@@ -144,17 +146,21 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     dims, found = index_tensors(parse(vectors, input.shape), input, "index_put() by a mask")
     if all(i.ndim == 0 for i in indices) and values.ndim == input.ndim - len(indices):
         values = reshape(values, (1, *values.shape))
-    return put(input, without_leading_ones(values, 0), found, dims, False, True, accumulate)  # type: ignore[no-any-return]
+    return Written(input, without_leading_ones(values, 0), found, dims, False, True, "add" if accumulate else "")
 
 
-@op(name="put", inplace=True)
-def put_flat(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
-    """A copy of `input` with `source` written to, or added at, places of its row-major order.
+@op(inplace=in_place("index_put_", _plan_index_put))
+def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
+    """A copy of `input` with `values` written to, or with `accumulate` added at, input[indices].
 
-    >>> sg.put(sg.zeros(2, 2), sg.tensor([3, 0]), sg.tensor([1.0, 2.0]))
-    tensor([[2., 0.],
-            [0., 1.]])
+    >>> sg.index_put(sg.zeros(2, 2), (sg.tensor([0, 1]), sg.tensor([1, 0])), sg.tensor([1.0, 2.0]))
+    tensor([[0., 1.],
+            [2., 0.]])
     """
+    return copied(input, _plan_index_put(input, indices, values, accumulate))
+
+
+def _plan_put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Written:
     if index.dtype is not dtypes.int64:
         raise DTypeError(f"put_(): Expected a long tensor for index, but got {index.dtype.name}")
     if source.dtype is not input.dtype:
@@ -163,11 +169,33 @@ def put_flat(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = Fa
     if index.numel() != source.numel():
         raise DimError("put_(): Expected source and index to have the same number of elements, but got "
                        f"source.numel() = {source.numel()}, index.numel() = {index.numel()}")
-    flat = put(reshape(input, (-1,)), reshape(source, (-1,)), (reshape(index, (-1,)),), (0,), False, True, accumulate)
-    return reshape(flat, tuple(input.shape))
+    flat = [reshape(t, (-1,)) for t in (input, source, index)]
+    return Written(flat[0], flat[1], (flat[2],), (0,), False, True, "add" if accumulate else "")
 
 
-@op(inplace=True)
+@op(name="put", inplace=in_place("put_", _plan_put))
+def put_flat(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
+    """A copy of `input` with `source` written to, or added at, places of its row-major order.
+
+    >>> sg.put(sg.zeros(2, 2), sg.tensor([3, 0]), sg.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 1.]])
+    """
+    return copied(input, _plan_put(input, index, source, accumulate))
+
+
+def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """In-place version of `masked_fill`."""
+    _check_bool(mask, "masked_fill_")
+    filling = _filling(value, self.dtype, "masked_fill_")
+    if len(mask.shape) > self.ndim or any(m not in (1, n) for m, n in zip(reversed(mask.shape), reversed(self.shape))):
+        raise ShapeError(f"output with shape {list(map(int, self.shape))} doesn't match the broadcast shape of the "
+                         f"mask's {list(map(int, mask.shape))}")
+    fill_where(self, mask, filling)
+    return self
+
+
+@op(inplace=masked_fill_)
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """`input` with `value`, a number or a 0-d tensor, where the bool `mask` holds.
 

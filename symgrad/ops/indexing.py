@@ -1,40 +1,29 @@
 """`x[index]` read and written: a basic index is a view; tensors in it choose from that view, or write to it.
 
 A mask that is written one value, or values that fit its place, is a `where`; everything else goes through
-`index` and `index_put`. Outside a trace a write goes straight to memory, and is put on the tape after.
+`index` and `index_put`. Plain writes outside a trace and the tape are NumPy's own.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from symgrad import dtypes
 from symgrad.errors import DTypeError
-from symgrad.ops.functional import convert, full_scalar, is_scalar, slice_read, where
+from symgrad.ops.functional import full_scalar, is_scalar, slice_read
 from symgrad.ops.gathering import positions
-from symgrad.ops.index import _put as put_array
-from symgrad.ops.index import index_p, index_put_p, put, read
-from symgrad.ops.inplace import original
+from symgrad.ops.index import index_p, put, read
 from symgrad.ops.shape import slice_ as slice_p
 from symgrad.ops.subscripts import Subscript, check_mask, is_mask, parse
+from symgrad.ops.writing import Written, fill_where, fit_number, write
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
-from symgrad.tensor.dispatch import bind, explain, ndarray
-from symgrad.tensor.tape import record
-from symgrad.tensor.views import (
-    OPERANDS,
-    assign,
-    bind_view,
-    check_writable,
-    mark_modified,
-    rebase,
-    view_on,
-    writes_through,
-)
+from symgrad.tensor.dispatch import ndarray
+from symgrad.tensor.views import OPERANDS, bind_view, mark_modified, view_on, writes_through
 
+_BOUND = (int, type(None))
 _REST = [(slice(None),) * max(ndim - 1, 0) for ndim in range(65)]
 
 
@@ -51,12 +40,50 @@ def getitem(self: Tensor, index: Any) -> Tensor:
                 pass  # what is wrong is told below
         if self.ndim:
             return slice_read(self, (index, *_REST[self.ndim]))
+    if kind is Tensor and index.dtype is dtypes.int64 and index.ndim and self.ndim:
+        return read(self, (index,), (0,))  # type: ignore[no-any-return]
+    if kind is tuple or index is None or index is Ellipsis:
+        basic = plainly_basic(index if kind is tuple else (index,), self.ndim)
+        if basic is not None:
+            data = self._data
+            if type(data) is ndarray and not state.captures:
+                try:
+                    return view_on(slice_p, self, {"index": basic}, data[(*basic, ...)])
+                except IndexError:
+                    pass
+            return slice_read(self, basic)
     parsed = parse(index, self.shape)
     if not parsed.chosen:
         return part_of(self, parsed, always=True)
     part = part_of(self, parsed)
     dims, indices = index_tensors(parsed, part, "x[mask]")
     return read(part, indices, dims)  # type: ignore[no-any-return]
+
+
+def plainly_basic(items: tuple[Any, ...], ndim: int) -> tuple[Any, ...] | None:
+    """An index of plain ints, forward slices, None and `...` made full; None if anything else is in it."""
+    out: list[Any] = []
+    used, dots = 0, -1
+    for item in items:
+        kind = type(item)
+        if kind is int:
+            used += 1
+        elif kind is slice:
+            if type(item.start) not in _BOUND or type(item.stop) not in _BOUND:
+                return None
+            if item.step is not None and (type(item.step) is not int or item.step < 1):
+                return None
+            used += 1
+        elif item is Ellipsis and dots < 0:
+            dots = len(out)
+            continue
+        elif item is not None:
+            return None
+        out.append(item)
+    if used > ndim:
+        return None
+    rest = _REST[ndim - used + 1]
+    return (*out, *rest) if dots < 0 else (*out[:dots], *rest, *out[dots:])
 
 
 def part_of(x: Tensor, parsed: Subscript, always: bool = False) -> Tensor:
@@ -91,6 +118,8 @@ def index_tensors(parsed: Subscript, part: Tensor, what: str) -> tuple[tuple[int
 
 def setitem(self: Tensor, index: Any, value: Any) -> None:
     """`self[index] = value`, in place: value is a number, or a tensor that broadcasts to `self[index]`."""
+    if not state.captures and written_directly(self, index, value):
+        return
     if not isinstance(value, Tensor) and not is_scalar(value):
         raise TypeError(f"can't assign a {type(value).__name__} to a tensor of {self.dtype.name}; "
                         "make a tensor of it first")
@@ -113,8 +142,43 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
             fill_where(part, mask.reshape((*mask.shape, *[1] * (part.ndim - place - mask.ndim))), fitting)  # type: ignore[attr-defined]
             return
     dims, indices = index_tensors(parsed, part, "the part of x[mask] = values that is written")
-    write(part, value if isinstance(value, Tensor) else full_scalar(value, part.dtype),
-          indices, dims)  # fmt: skip
+    if not isinstance(value, Tensor):
+        value = full_scalar(value, part.dtype)
+    write(Written(part, value, indices, dims))
+
+
+def written_directly(self: Tensor, index: Any, value: Any) -> bool:
+    """Write straight to memory; False, and nothing written, where that needs recording, conversion or an error."""
+    data = self._data
+    recording = state.is_grad_enabled()
+    if type(data) is not np.ndarray or not data.flags.writeable or (recording and self._rg):
+        return False
+    kind = type(value)
+    if kind is float or kind is int:
+        if data.dtype.kind != "f":
+            return False
+        source = value
+    elif isinstance(value, Tensor) and not (recording and value._rg):
+        source = value._data
+        if source.dtype is not data.dtype:
+            return False
+    else:
+        return False
+    kind = type(index)
+    if kind is Tensor:
+        at = index._data
+        if not at.ndim or at.dtype != np.int64 and (at.dtype != np.bool_ or isinstance(value, Tensor)):
+            return False
+    else:
+        at = plainly_basic(index if kind is tuple else (index,), data.ndim)
+        if at is None:
+            return False
+    try:
+        data[at] = source
+    except (IndexError, ValueError):
+        return False
+    mark_modified(self)
+    return True
 
 
 def without_leading_ones(value: Tensor, keep: int) -> Tensor:
@@ -142,54 +206,3 @@ def beside_mask(value: Any, mask: Tensor, place: int, part: Tensor) -> Any:
         value = value.reshape((*value.shape[:at], *[1] * mask.ndim, *value.shape[at + 1 :]))  # type: ignore[attr-defined]
     fits = all(a in (1, b) for a, b in zip(reversed(value.shape), reversed(part.shape)))
     return value if fits else None
-
-
-def fill_where(part: Tensor, mask: Tensor, value: Any) -> None:
-    """Write `value` into `part` where the mask, which broadcasts to it, holds."""
-    check_writable(part)
-    recording = state.is_grad_enabled() and (part._rg or isinstance(value, Tensor) and value._rg)
-    data = part._data
-    if recording or state.captures or not isinstance(data, np.ndarray) or not data.flags.writeable:
-        assign(part, where(mask, convert(value, part.dtype), part))
-        return
-    source = value._data if isinstance(value, Tensor) else convert(value, part.dtype)
-    np.copyto(data, source, where=mask._data, casting="unsafe")
-    mark_modified(part)
-
-
-def write(target: Tensor, value: Tensor, indices: tuple[Tensor, ...], dims: tuple[int, ...], *,
-          aligned: bool = False, wrap_around: bool = True, accumulate: bool = False) -> Tensor:  # fmt: skip
-    """Put `value` at, or add it to, the chosen places of `target`, in place."""
-    check_writable(target)
-    params = {"dims": dims, "aligned": aligned, "wrap": wrap_around, "accumulate": accumulate}
-    data = target._data
-    if state.captures or not isinstance(data, np.ndarray) or not data.flags.writeable or target.dtype.is_half:
-        return assign(target, bind(index_put_p, (target, value, *indices), params))
-    recording = state.is_grad_enabled() and (target._rg or value._rg)
-    inputs = (original(target) if recording else target, value, *indices)
-    try:
-        if value.dtype is not target.dtype:
-            raise TypeError("dtypes differ")
-        source = value._data.copy() if np.may_share_memory(value._data, data) else value._data
-        put_array(np, data, source, tuple(i._data for i in indices), dims, aligned, wrap_around,
-                  "add" if accumulate else "")  # fmt: skip
-    except (ValueError, TypeError, IndexError) as error:
-        raise explain(index_put_p, inputs, params, error) from error
-    mark_modified(target)
-    if recording:
-        written = wrap(data)
-        record(index_put_p, inputs, params, written)
-        rebase(target, written)
-    return target
-
-
-def fit_number(value: Any, dtype: dtypes.DType) -> Any:
-    """A number as `dtype` holds it: fractions are cut off, what overflows is an error."""
-    if isinstance(value, (complex, np.complexfloating)) and dtype.category in (dtypes.INTEGRAL, dtypes.FLOATING):
-        raise DTypeError(f"value cannot be converted to type {dtype.name} without overflow")
-    if dtype.category != dtypes.INTEGRAL or not isinstance(value, (int, float, np.number)) or hasattr(value, "expr"):
-        return convert(value, dtype)
-    info = np.iinfo(dtype.np)
-    if not math.isfinite(value) or not (info.min or -info.max) <= int(value) <= info.max:
-        raise DTypeError(f"value cannot be converted to type {dtype.name} without overflow")
-    return int(value) if info.min else int(value) % (info.max + 1)

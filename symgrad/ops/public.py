@@ -25,7 +25,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Public:
     """One public function: where it can be found, and by which names.
 
-    `top`: at the top level of the package; `method`: on Tensor; `inplace`: with a twin `name_`;
+    `top`: at the top level of the package; `method`: on Tensor; `inplace`: with a twin `name_` (which may be
+    given, where it can do better than to compute the value and assign it);
     `out`: takes `out=`; `ufunc`: what the twin of an arithmetic operator runs straight on memory;
     `namespace`: the submodule that has it ("linalg"), if it is not at the top; `declared`: the module that
     declares it, where a factory made the function.
@@ -36,7 +37,7 @@ class Public:
     aliases: tuple[str, ...] = ()
     top: bool = True
     method: bool = True
-    inplace: bool = False
+    inplace: bool | Callable[..., Any] = False
     out: bool = True
     ufunc: Any = None
     namespace: str = ""
@@ -65,7 +66,7 @@ PUBLIC: dict[str, Public] = {}
 def op(function: F) -> F: ...
 @overload
 def op(*, name: str = "", aliases: tuple[str, ...] = (), top: bool = True, method: bool = True,
-       inplace: bool = False, out: bool = True, ufunc: Any = None,
+       inplace: bool | Callable[..., Any] = False, out: bool = True, ufunc: Any = None,
        namespace: str = "") -> Callable[[F], F]: ...  # fmt: skip
 def op(function: Any = None, *, name: str = "", **where: Any) -> Any:
     """Declare a public function; gives the function back unchanged.
@@ -106,7 +107,8 @@ def twins(public: Public) -> Iterator[tuple[str, Callable[..., Any]]]:
     from symgrad.ops.inplace import twin
 
     for name in public.names:
-        yield f"{name}_", twin(f"{name}_", public.function, public.ufunc)
+        given = public.inplace if callable(public.inplace) else None
+        yield f"{name}_", given or twin(f"{name}_", public.function, public.ufunc)
 
 
 def methods() -> Iterator[tuple[str, Callable[..., Any]]]:

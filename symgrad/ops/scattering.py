@@ -10,9 +10,9 @@ from symgrad import dtypes
 from symgrad.errors import DTypeError, ShapeError
 from symgrad.ops.functional import full_scalar, where
 from symgrad.ops.index import index_reduce_p, put
-from symgrad.ops.indexing import fit_number
 from symgrad.ops.public import op
 from symgrad.ops.shapes import expand, normalize_dim, reshape, slice_read
+from symgrad.ops.writing import Written, copied, fit_number, in_place
 from symgrad.tensor.core import Tensor
 from symgrad.tensor.dispatch import bind
 
@@ -27,53 +27,6 @@ def line(x: Tensor) -> Tensor:
 def number(value: Any, dtype: dtypes.DType) -> Tensor:
     """A number as a 0-d tensor of a dtype that can hold it."""
     return full_scalar(fit_number(value, dtype), dtype)
-
-
-@op(inplace=True)
-def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None,
-            reduce: str | None = None) -> Tensor:  # fmt: skip
-    """A copy of `input` with src[i, j, …] written where `gather` by `index` would read; `src` may be a number.
-
-    Of several written to one place the last stays. `reduce`: "add" or "multiply" with what is there.
-    Gradient: dinput = g with zeros at the indices, dsrc = g at the indices
-    >>> sg.scatter(sg.zeros(2, 3), 1, sg.tensor([[2], [0]]), 5.0)
-    tensor([[0., 0., 5.],
-            [5., 0., 0.]])
-    """
-    if reduce not in (None, "add", "multiply"):
-        raise DTypeError("reduce argument must be either add or multiply.")
-    source = value if src is None else src
-    if source is None:
-        raise TypeError("scatter() missing 1 required argument: 'src' or 'value'")
-    x, place, at, v = _scattered(input, dim, index, source, "scatter")
-    if reduce == "multiply":
-        return combined(x, v, ((at,), (place,), True, False), "prod", True, input)
-    return reshape(put(x, v, (at,), (place,), True, False, reduce == "add"), tuple(input.shape))
-
-
-@op(inplace=True)
-def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    """A copy of `input` with src[i, j, …] added where `gather` by `index` would read.
-
-    Gradient: dinput = g, dsrc = g at the indices
-    >>> sg.scatter_add(sg.zeros(3), 0, sg.tensor([0, 0, 2]), sg.tensor([1.0, 2.0, 3.0]))
-    tensor([3., 0., 3.])
-    """
-    x, place, at, v = _scattered(input, dim, index, src, "scatter_add")
-    return reshape(put(x, v, (at,), (place,), True, False, True), tuple(input.shape))
-
-
-@op(inplace=True)
-def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *,
-                   include_self: bool = True) -> Tensor:  # fmt: skip
-    """A copy of `input` where all that `src` brings to one place is made one: "sum", "prod", "mean", "amax", "amin".
-
-    What was there takes part unless `include_self` is False.
-    >>> sg.scatter_reduce(sg.tensor([1.0, 1.0]), 0, sg.tensor([0, 0]), sg.tensor([5.0, 2.0]), "amax")
-    tensor([5., 1.])
-    """
-    x, place, at, v = _scattered(input, dim, index, src, "scatter_reduce")
-    return combined(x, v, ((at,), (place,), True, False), reduce, include_self, input)
 
 
 def _scattered(input: Tensor, dim: int, index: Tensor, src: Any, name: str) -> tuple[Tensor, int, Tensor, Tensor]:
@@ -109,6 +62,60 @@ def _scattered(input: Tensor, dim: int, index: Tensor, src: Any, name: str) -> t
 def _fitted(at: Tensor, x: Tensor) -> Tensor:
     """An index without elements in as many dimensions as x has."""
     return at if at.ndim == x.ndim else reshape(at, (0,) + (1,) * (x.ndim - 1))
+
+
+def _plan_scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None,
+                  reduce: str | None = None) -> Written:  # fmt: skip
+    if reduce not in (None, "add", "multiply"):
+        raise DTypeError("reduce argument must be either add or multiply.")
+    source = value if src is None else src
+    if source is None:
+        raise TypeError("scatter() missing 1 required argument: 'src' or 'value'")
+    x, place, at, v = _scattered(input, dim, index, source, "scatter")
+    return Written(x, v, (at,), (place,), True, False, reduce or "")
+
+
+@op(inplace=in_place("scatter_", _plan_scatter))
+def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None,
+            reduce: str | None = None) -> Tensor:  # fmt: skip
+    """A copy of `input` with src[i, j, …] written where `gather` by `index` would read; `src` may be a number.
+
+    Of several written to one place the last stays. `reduce`: "add" or "multiply" with what is there.
+    Gradient: dinput = g with zeros at the indices, dsrc = g at the indices
+    >>> sg.scatter(sg.zeros(2, 3), 1, sg.tensor([[2], [0]]), 5.0)
+    tensor([[0., 0., 5.],
+            [5., 0., 0.]])
+    """
+    return copied(input, _plan_scatter(input, dim, index, src, value=value, reduce=reduce))
+
+
+def _plan_scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Written:
+    x, place, at, v = _scattered(input, dim, index, src, "scatter_add")
+    return Written(x, v, (at,), (place,), True, False, "add")
+
+
+@op(inplace=in_place("scatter_add_", _plan_scatter_add))
+def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """A copy of `input` with src[i, j, …] added where `gather` by `index` would read.
+
+    Gradient: dinput = g, dsrc = g at the indices
+    >>> sg.scatter_add(sg.zeros(3), 0, sg.tensor([0, 0, 2]), sg.tensor([1.0, 2.0, 3.0]))
+    tensor([3., 0., 3.])
+    """
+    return copied(input, _plan_scatter_add(input, dim, index, src))
+
+
+@op(inplace=True)
+def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *,
+                   include_self: bool = True) -> Tensor:  # fmt: skip
+    """A copy of `input` where all that `src` brings to one place is made one: "sum", "prod", "mean", "amax", "amin".
+
+    What was there takes part unless `include_self` is False.
+    >>> sg.scatter_reduce(sg.tensor([1.0, 1.0]), 0, sg.tensor([0, 0]), sg.tensor([5.0, 2.0]), "amax")
+    tensor([5., 1.])
+    """
+    x, place, at, v = _scattered(input, dim, index, src, "scatter_reduce")
+    return combined(x, v, ((at,), (place,), True, False), reduce, include_self, input)
 
 
 def combined(x: Tensor, v: Tensor, places: Any, reduce: str, include_self: bool, like: Tensor) -> Tensor:

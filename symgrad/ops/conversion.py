@@ -54,7 +54,7 @@ channels_last_3d = Named("channels_last_3d")
 
 @op(out=False, top=False)
 def to(input: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False,
-       non_blocking: bool = False, memory_format: Any = None, other: Tensor | None = None) -> Tensor:  # fmt: skip
+       non_blocking: bool = False, memory_format: Any = None) -> Tensor:  # fmt: skip
     """Conversion to a dtype and/or device, or to those of another tensor; itself when nothing changes.
 
     Gradient: converted back
@@ -68,13 +68,11 @@ def to(input: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: b
         elif isinstance(arg, (DType, dtypes.Absent)) or arg in (float, int, complex) or isinstance(arg, np.dtype):
             dtype = arg
         elif isinstance(arg, Tensor):
-            other = arg
+            dtype, device = arg.dtype, arg.device
         elif isinstance(arg, (str, int, Device)):
             device = arg
         elif arg is not None:
             raise TypeError(f"to() received an invalid combination of arguments - got ({type(arg).__name__})")
-    if other is not None:
-        dtype, device = other.dtype, other.device
     if len(flags) > 1:
         copy = flags[1]
     out = input
@@ -202,15 +200,16 @@ def dlpack(self: Tensor, **options: Any) -> Any:
 
 
 def array_wrap(self: Tensor, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
-    """`__array_wrap__`: what a NumPy function made of a tensor comes back as a tensor."""
-    return wrap(np.asarray(array))
+    """`__array_wrap__`: what a NumPy function made of a tensor comes back as a tensor (truth values as uint8)."""
+    made = np.asarray(array)
+    return wrap(made.astype(np.uint8) if made.dtype == np.bool_ else made)
 
 
 def contains(self: Tensor, element: Any) -> bool:
     """`in`: whether some element is equal."""
     if isinstance(element, (Tensor, int, float, complex)):
         return bool((self == element).any())
-    raise TypeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
+    raise DTypeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
 
 
 def to_complex(self: Tensor) -> complex:

@@ -121,7 +121,7 @@ def fitting(value: Any, kind: DType) -> Any:
         return bool(value)
     if kind.category == dtypes.INTEGRAL:
         limits = np.iinfo(kind.np)
-        low = limits.min or -limits.max
+        low = limits.min or (-limits.max if isinstance(value, int) else 0)
         if not math.isfinite(value) or not low <= int(value) <= limits.max:
             raise DTypeError(f"value cannot be converted to type {kind.name} without overflow")
         return int(value) if limits.min or value >= 0 else int(value) % (limits.max + 1)

@@ -48,22 +48,31 @@ def copied(data: Tensor, dtype: Any, device: Any, requires_grad: bool = False) -
 def array_of(data: Any, dtype: Any = None) -> Any:
     """A fresh row-major array of `data` in the dtype PyTorch gives it."""
     kind = None if dtype is None else dtypes.as_dtype(dtype)
-    if isinstance(data, np.ndarray) or isinstance(data, np.generic) and type(data) not in (np.float64, np.complex128):
+    if isinstance(data, np.ndarray) or isinstance(data, np.generic) and (kind is None or data.dtype.kind != "f"):
         return np.array(data, (kind or dtypes.from_numpy(data.dtype)).np, order="C")
-    if isinstance(data, (str, bytes)) or data is None:
-        raise (TypeError(f"new(): invalid data type '{type(data).__name__}'") if data is not None
-               else DTypeError("Could not infer dtype of NoneType"))  # fmt: skip
-    if hasattr(data, "__array__") and not isinstance(data, (list, tuple)):
+    if isinstance(data, (str, bytes)):
+        raise TypeError(f"new(): invalid data type '{type(data).__name__}'")
+    if hasattr(data, "__array__") and not isinstance(data, (list, tuple, np.generic)):
         return np.array(np.asarray(data), None if kind is None else kind.np, order="C")
-    numbers, kinds = numbers_in(data)
+    try:
+        numbers, kinds = numbers_in(data)
+    except DTypeError as error:
+        if kind is None:
+            raise
+        raise TypeError(f"must be real number: {error.message}") from error
     found = kind or common(kinds)
+    floats = [k for k in kinds if isinstance(k, DType) and k.is_floating_point and k is not dtypes.float64]
+    if not found.is_inexact and floats:
+        raise TypeError(f"'{floats[0].name}' object cannot be interpreted as an integer")
     try:
         array = np.array(numbers)
     except ValueError as error:
         raise ragged(data) from error
-    if array.dtype == object or array.dtype.kind == "u" and found is dtypes.int64:
+    if array.dtype == object or array.dtype.itemsize == 8 and array.dtype.kind == "u" and not found.is_inexact:
+        if found is dtypes.bool_:
+            return array.astype(bool)
         raise ValueError("Overflow when unpacking long long")
-    if array.dtype.kind == "c" and not found.is_complex:
+    if array.dtype.kind == "c" and not found.is_complex and found is not dtypes.bool_:
         raise TypeError("must be real number, not complex")
     if found.category == dtypes.INTEGRAL and array.size and array.dtype.kind in "iuf":
         limits = np.iinfo(found.np)
@@ -77,7 +86,8 @@ def array_of(data: Any, dtype: Any = None) -> Any:
 def numbers_in(data: Any) -> tuple[Any, set[Any]]:
     """`data` with plain numbers in place of tensors, and the dtypes met (Python's types for plain ones)."""
     if not isinstance(data, (list, tuple)):
-        if hasattr(data, "__len__") and hasattr(data, "__getitem__") and not isinstance(data, (Tensor, np.ndarray)):
+        listed = not isinstance(data, (Tensor, np.ndarray, str, bytes, dict))
+        if listed and hasattr(data, "__len__") and hasattr(data, "__getitem__"):
             return numbers_in([data[i] for i in range(len(data))])
         return number_of(data)
     types = set(map(type, data))
@@ -97,12 +107,12 @@ def number_of(item: Any) -> tuple[Any, set[Any]]:
         return item, {type(item)}
     if isinstance(item, Tensor):
         if item.ndim and item.numel() != 1:
+            if not item.dtype.is_inexact:
+                raise TypeError("only integer tensors of a single element can be converted to an index")
             raise ValueError("only one element tensors can be converted to Python scalars")
         return item.item(), {item.dtype}
     if isinstance(item, np.ndarray):
         return item, {dtypes.from_numpy(item.dtype)}
-    if isinstance(item, (np.float64, np.complex128)):
-        return item, {complex if isinstance(item, np.complex128) else float}
     if isinstance(item, np.generic):
         return item, {dtypes.from_numpy(item.dtype)}
     if type(item) is HostScalar:
@@ -126,7 +136,7 @@ def common(kinds: set[Any]) -> DType:
     return found or dtypes.get_default_dtype()
 
 
-def ragged(data: Any) -> ValueError:
+def ragged(data: Any) -> Exception:
     """PyTorch's error for a nested sequence that is no array: where it first leaves its shape."""
     shape = []
     first = data
@@ -136,16 +146,17 @@ def ragged(data: Any) -> ValueError:
             break
         first = first[0]
 
-    def look(item: Any, dim: int) -> str:
+    def look(item: Any, dim: int) -> Exception | None:
+        nested = isinstance(item, (list, tuple))
         if dim == len(shape):
-            return ""
-        if not isinstance(item, (list, tuple)):
-            return f"expected sequence of length {shape[dim]} at dim {dim} (got a number)"
+            return TypeError(f"must be real number, not {type(item).__name__}") if nested else None
+        if not nested:
+            return TypeError("not a sequence")
         if len(item) != shape[dim]:
-            return f"expected sequence of length {shape[dim]} at dim {dim} (got {len(item)})"
-        return next((found for part in item if (found := look(part, dim + 1))), "")
+            return ValueError(f"expected sequence of length {shape[dim]} at dim {dim} (got {len(item)})")
+        return next((found for part in item if (found := look(part, dim + 1))), None)
 
-    return ValueError(look(data, 0) or "not a rectangular sequence of numbers")
+    return look(data, 0) or ValueError("not a rectangular sequence of numbers")
 
 
 @op(method=False, out=False)

@@ -10,7 +10,7 @@ import numpy as np
 from symgrad import dtypes
 from symgrad.dtypes import DType
 from symgrad.errors import DTypeError, ShapeError
-from symgrad.ops.fills import floating, iota, place
+from symgrad.ops.fills import fitting, floating, iota, place
 from symgrad.ops.public import op
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
@@ -106,7 +106,9 @@ def spaced(start: Any, end: Any, steps: int, kind: DType) -> Any:
     if steps < 0:
         raise ShapeError("number of steps must be non-negative")
     start, end = plain(start), plain(end)
-    real = kind.np.type if kind.is_inexact else int
+    if not steps:
+        return np.zeros(0)
+    real: Any = kind.np.type if kind.is_inexact else lambda v: int(fitting(v, kind))
     if isinstance(start, complex) or isinstance(end, complex) or kind.is_complex:
         wide: Any = complex
         if not kind.is_complex:
@@ -114,8 +116,14 @@ def spaced(start: Any, end: Any, steps: int, kind: DType) -> Any:
     else:
         wide = float
     first, last = real(start), real(end)
-    step = wide((last - first) / (real(steps - 1))) if steps > 1 else wide(0)
+    gaps = kind.np.type(steps - 1) if kind.is_inexact else steps - 1
+    step = wide((last - first) / gaps) if steps > 1 else wide(0)
     i = np.arange(steps)
+    if kind.is_half:  # PyTorch rounds after each step here
+        if steps == 1:
+            return np.full(1, first)
+        half, place = (last - first) / gaps, i.astype(kind.np)
+        return np.where(i < steps // 2, first + half * place, last - half * place[::-1])
     up = wide(first) + step * i
     down = wide(last) - step * (steps - 1 - i)
     return np.where(i < steps // 2, up, down) if steps > 1 else np.full(steps, wide(start))
@@ -152,7 +160,9 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any
     tensor([  1.,  10., 100.])
     """
     kind = ends_dtype(start, end, dtype)
-    exponents = spaced(start, end, steps, kind)
+    if kind.is_half:
+        start, end = (float(kind.np.type(plain(v))) for v in (start, end))
+    exponents = spaced(start, end, steps, dtypes.float32 if kind.is_half else kind)
     with np.errstate(all="ignore"):
         data = np.power(np.asarray(base, exponents.dtype), exponents).astype(kind.np)
     return place(wrap(np.ascontiguousarray(data)), device, requires_grad)

@@ -28,6 +28,21 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
     return expand(input, tuple(other.shape))
 
 
+@op(out=False, top=False)
+def sum_to_size(input: Tensor, *size: Any) -> Tensor:
+    """`input` summed over what broadcasting from `size` would have repeated.
+
+    >>> sg.ones(2, 3).sum_to_size(1, 3)
+    tensor([[2., 2., 2.]])
+    """
+    shape = sizes_of(size)
+    pad = input.ndim - len(shape)
+    if pad < 0 or any(e not in (1, input.shape[pad + i]) for i, e in enumerate(shape)):
+        raise ShapeError(f"size {list(shape)} is not expandable to size {list(input.shape)}.")
+    gone = [i for i, e in enumerate(input.shape) if i < pad or shape[i - pad] == 1 != e]
+    return reshape(input.sum(gone), shape) if gone or not shape else input
+
+
 @op(out=False)
 def broadcast_to(input: Tensor, size: Any) -> Tensor:
     """`input` seen in a larger shape, extents of 1 repeated without copying.

@@ -229,10 +229,21 @@ class Tensor(Differentiable):
         return bool(self.item()) if active is None else active.decide(self)
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._real("double"))
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._real("int64"))
+
+    def _real(self, kind: str) -> Any:
+        """The single element, which must be real."""
+        if self.numel() != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        value = self.item()
+        if isinstance(value, complex):
+            if value.imag:
+                raise GradError(f"value cannot be converted to type {kind} without overflow")
+            return value.real
+        return value
 
     def __index__(self) -> int:
         if self.dtype.category >= dtypes.FLOATING:
@@ -273,9 +284,17 @@ class Tensor(Differentiable):
         copy = wrap(deep_copied(self.array("deepcopy"), memo), type(self))
         memo[id(self)] = copy
         copy._rg = self._rg
-        if self.grad is not None:
+        if self.grad is not None and type(self) is Tensor:  # a Parameter's copy starts without, as in PyTorch
             copy._grad = self.grad.__deepcopy__(memo)
         copy.__dict__.update(self.__dict__)
+        return copy
+
+    def __copy__(self) -> "Tensor":
+        if self._node is not None:
+            raise GradError("Only Tensors created explicitly by the user support the copy protocol at the moment")
+        copy = wrap(self.array("copy"), type(self))
+        copy._base, copy._rg = self.owner, self._rg
+        copy.__dict__.update({k: v for k, v in self.__dict__.items() if k != "_views"})
         return copy
 
     def __reduce_ex__(self, protocol: Any) -> Any:

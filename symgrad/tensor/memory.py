@@ -34,9 +34,15 @@ def start_of(data: Any) -> int:
 def whereabouts(data: Any) -> tuple[Any, Place | None, Any]:
     """The memory under an array, (shape, strides, start) in it, and the dtype; None for the place of memory itself."""
     memory = memory_under(data)
-    if memory is data or not memory.flags.c_contiguous or memory.dtype.hasobject:
-        return data, None, data.dtype
-    return memory, (data.shape, data.strides, start_of(data)), data.dtype
+    if memory.flags.c_contiguous:
+        return memory, None if memory is data else (data.shape, data.strides, start_of(data)), data.dtype
+    if min(data.strides, default=0) < 0:
+        return data.copy(), None, data.dtype
+    length = sum((e - 1) * s for e, s in zip(data.shape, data.strides)) + data.itemsize if data.size else 0
+    place = (data.shape, data.strides, 0)
+    spread = np.zeros(length, np.uint8)
+    at(spread, place, data.dtype)[...] = data
+    return spread, place, data.dtype
 
 
 def at(memory: Any, place: Place | None, dtype: Any) -> Any:
@@ -52,7 +58,7 @@ def deep_copied(data: Any, memo: dict[int, Any]) -> Any:
     memory, place, dtype = whereabouts(data)
     copy = memo.get(id(memory))
     if copy is None:
-        copy = memo[id(memory)] = memory.copy(order="K")
+        copy = memo[id(memory)] = memory.copy()
         memo.setdefault(id(memo), []).append(memory)  # alive until all is copied
     return at(copy, place, dtype)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,8 @@ def difference(mine: Any, theirs: Any, *, numbers: bool = True, loose: float = 1
         if type(mine) is not type(theirs):
             return f"{mine!r} for {theirs!r}"
         return arrays_differ(np.asarray(mine), np.asarray(theirs), "float32", loose)
+    if isinstance(theirs, enum.IntEnum):
+        theirs = int(theirs)
     if not numbers and type(mine) is type(theirs):
         return None
     return None if type(mine) is type(theirs) and mine == theirs else f"{mine!r} for {theirs!r}"

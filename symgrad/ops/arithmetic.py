@@ -121,7 +121,7 @@ def square(input: Tensor) -> Tensor:
     >>> sg.square(sg.tensor([-3, 2]))
     tensor([9, 4])
     """
-    return input**2  # type: ignore[no-any-return]
+    return input**2
 
 
 @op(inplace=True)

@@ -143,23 +143,19 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     if not bounds:
         raise ShapeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     dtype = result_type(input, *bounds)
-    tensors = any(isinstance(b, Tensor) for b in bounds)
-    check_kind("clamp", dtype, "bif" if tensors else "if")
+    tensors = any(isinstance(b, Tensor) or hasattr(b, "expr") for b in bounds)  # read anew at each call
+    check_kind("clamp", dtype, "bif" if any(isinstance(b, Tensor) for b in bounds) else "if")
     x = convert(input, dtype)
     if not tensors:
         return bind(clamp_p, (x,), {"min": None if min is None else convert(min, dtype),
                                     "max": None if max is None else convert(max, dtype)})  # fmt: skip
     if min is not None:
         low = convert(min, dtype)
-        x = where((x < low) | _is_nan(low), low, x)
+        x = where(x.isnan().logical_not() & (x >= low).logical_not(), low, x)
     if max is not None:
         high = convert(max, dtype)
-        x = where((x > high) | _is_nan(high), high, x)
+        x = where(x.isnan().logical_not() & (x <= high).logical_not(), high, x)
     return x
-
-
-def _is_nan(x: Any) -> Any:
-    return x != x
 
 
 @op(inplace=True)

@@ -37,7 +37,7 @@ tanh = _one("tanh", lambda g, out: g * conj(1 - out * out), "dx = g (1 - tanh(x)
 asinh = _one("asinh", lambda g, x: g * conj((x * x + 1).rsqrt()), "dx = g / sqrt(x^2 + 1)",
              "Inverse hyperbolic sine, elementwise.", "DLMF 4.37", "0.4812", "arcsinh",
              aliases=("arcsinh",))  # fmt: skip
-acosh = _one("acosh", lambda g, x: g * conj((x * x - 1).rsqrt()), "dx = g / sqrt(x^2 - 1)",
+acosh = _one("acosh", lambda g, x: g * conj((x - 1).rsqrt() * (x + 1).rsqrt()), "dx = g / sqrt(x^2 - 1)",
              "Inverse hyperbolic cosine, elementwise.", "DLMF 4.37", "0.9624", "arccosh",
              aliases=("arccosh",))  # fmt: skip
 atanh = _one("atanh", lambda g, x: g / conj(1 - x * x), "dx = g / (1 - x^2)",

@@ -99,8 +99,9 @@ def _match_eqn(pattern: Pattern, want: Eqn, eqn: Eqn, bound: dict[Value, Atom], 
 
 
 def _match(pattern: Pattern, want: Atom, atom: Atom, bound: dict[Value, Atom], makers: Any) -> bool:
-    if isinstance(want, Literal):
-        return isinstance(atom, Literal) and atom.expr is None and _same_number(atom.value, want.value)
+    if isinstance(want, Literal):  # not complex ones: beside infinities even 1 is no neutral factor
+        return (isinstance(atom, Literal) and atom.expr is None and not atom.type.dtype.is_complex
+                and _same_number(atom.value, want.value))
     if want in pattern.makers:
         eqn = makers.get(atom)
         return eqn is not None and _match_eqn(pattern, pattern.makers[want], eqn, bound, makers)

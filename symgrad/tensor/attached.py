@@ -34,13 +34,21 @@ class Attached:
         __rpow__: _Binary
         __matmul__: _Binary
         __rmatmul__: _Binary
+        __floordiv__: _Binary
+        __rfloordiv__: _Binary
+        __mod__: _Binary
+        __rmod__: _Binary
         __and__: _Binary
         __or__: _Binary
+        __xor__: _Binary
+        __lshift__: _Binary
+        __rshift__: _Binary
         __lt__: _Binary
         __le__: _Binary
         __gt__: _Binary
         __ge__: _Binary
         __neg__: _Unary
+        __pos__: _Unary
         __abs__: _Unary
         __invert__: _Unary
 

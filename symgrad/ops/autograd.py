@@ -73,8 +73,12 @@ def _accumulate(roots: Any, grads: Any, retain_graph: bool | None, create_graph:
     if active is not None:
         active.backward(roots, grads, retain_graph=retain, create_graph=create_graph, inputs=wanted)
         return
-    found = walk(roots, grads, retain_graph=retain, create_graph=create_graph, inputs=wanted)
-    accumulate({t: g for t, g in found.items() if t._node is None} if wanted else found, create_graph)
+    mode = state.set_grad(create_graph)
+    try:
+        found = walk(roots, grads, retain_graph=retain, create_graph=create_graph, inputs=wanted)
+        accumulate({t: g for t, g in found.items() if t._node is None} if wanted else found, create_graph)
+    finally:
+        state.set_grad(mode)
 
 
 def _list(tensors: Any) -> list[Tensor]:

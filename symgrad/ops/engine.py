@@ -6,17 +6,21 @@ them into `.grad`. When `inputs` are given only what lies between them and the r
 
 from __future__ import annotations
 
-import heapq
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
+from heapq import heappop, heappush
 from typing import Any
+
+import numpy as np
 
 from symgrad import dtypes
 from symgrad.errors import GradError
 from symgrad.ops.pullback import fit, pull_rules
 from symgrad.tensor import anomaly, state
-from symgrad.tensor.core import Tensor, fresh_node
+from symgrad.tensor.core import Tensor, fresh_node, wrap
+from symgrad.tensor.dispatch import ndarray
 from symgrad.tensor.hooks import Hooks, run_hooks, run_node_hooks
 from symgrad.tensor.node import Node, Port
 from symgrad.tensor.tape import FREED, edge_of, unpack
@@ -41,31 +45,32 @@ def backward(
     wanted = None if inputs is None else Wanted(inputs, edges)
 
     def send(edge: Any, g: Tensor) -> None:
-        if isinstance(edge, Tensor):
-            if wanted is None or edge in wanted.reached:
-                g = fit(g, edge._data.shape, dtypes.from_numpy(edge._data.dtype))
-                found[edge] = found[edge] + g if edge in found else g
-            return
         if wanted is not None and edge not in wanted.reached:
             return
-        g = fit(g, edge.shape, dtypes.from_numpy(edge.dtype))
-        before = arrived.get(edge)
-        if before is None:
-            arrived[edge] = g
-            heapq.heappush(queue, (-edge.seq, edge))
-        else:
-            arrived[edge] = before + g
+        leaf = isinstance(edge, Tensor)
+        like = edge._data if leaf else edge
+        data = g._data
+        if type(data) is not ndarray or data.dtype is not like.dtype or data.shape != like.shape:
+            g = fit(g, like.shape, dtypes.from_numpy(like.dtype))
+        places: Any = found if leaf else arrived
+        before = places.get(edge)
+        if before is not None:
+            places[edge] = before + g
+            return
+        places[edge] = g
+        if not leaf:
+            heappush(queue, (-edge.seq, edge))
 
-    with state.set_grad_enabled(create_graph):
+    mode = state.set_grad(create_graph)
+    try:
         for edge, given in zip(edges, grads):
             send(edge, given)
         while queue:
-            _, node = heapq.heappop(queue)
-            g: Any
-            if node in parts:
+            _, node = heappop(queue)
+            g: Any = arrived.pop(node, None)
+            if g is None:
                 g = parts.pop(node)
             else:
-                g = arrived.pop(node)
                 if node.hooks is not None:
                     g = complete(node.hooks, g)
                 if wanted is not None:
@@ -73,11 +78,11 @@ def backward(
                         found[tensor] = g
                     if node not in wanted.through:
                         continue
-                if isinstance(node, Port):
+                if type(node) is Port:
                     parent = node.edges[0]
                     if parent not in parts:
                         parts[parent] = {}
-                        heapq.heappush(queue, (-parent.seq, parent))
+                        heappush(queue, (-parent.seq, parent))
                     before = parts[parent].get(node.index)
                     parts[parent][node.index] = g if before is None else before + g
                     continue
@@ -88,9 +93,11 @@ def backward(
                     send(edge, part)
             if not retain_graph and node.saved:
                 node.saved = FREED
-    for leaf in found:
-        if leaf._node is None and leaf._hooks is not None:
-            found[leaf] = complete(leaf._hooks, found[leaf])
+        for leaf in found:
+            if leaf._hooks is not None and leaf._node is None:
+                found[leaf] = complete(leaf._hooks, found[leaf])
+    finally:
+        state.set_grad(mode)
     return found
 
 
@@ -156,8 +163,31 @@ def complete(hooks: Hooks, g: Tensor) -> Tensor:
 
 def pull(node: Node, g: Any) -> Iterable[tuple[int, Any]]:
     """Run a node's rules: (operand position, cotangent) pairs."""
-    values = unpack(node)
-    return pull_rules(node.plan.rules, g, values, node.params)
+    plan = node.plan
+    values = unpack(node) if plan is None or plan.saves else _NOTHING
+    puller = _pullers.get(plan)
+    if puller is None:
+        puller = _pullers[plan] = _puller(plan, node.prim)
+    return puller(g, values, node.params)  # type: ignore[no-any-return]
+
+
+_NOTHING: dict[str, Any] = {}
+_pullers: dict[Any, Callable[..., Any]] = {}
+
+
+def _puller(plan: Any, prim: Any) -> Callable[..., Any]:
+    """The rules of a plan as one function of cotangent, saved values and parameters: `pull_rules`, written out."""
+    if prim.multiple or any(len(positions) > 1 or name == prim.tail for positions, _, args in plan.rules
+                            for name in args) or prim.variadic:  # fmt: skip
+        return partial(pull_rules, plan.rules)
+    scope: dict[str, Any] = {}
+    calls = []
+    for number, (positions, rule, args) in enumerate(plan.rules):
+        scope[f"rule{number}"] = rule
+        given = ", ".join("g" if a == "g" else f"values[{a!r}]" if a in plan.saves else f"params.get({a!r})"
+                          for a in args)  # fmt: skip
+        calls.append(f"({positions[0]}, rule{number}({given}))")
+    return eval(f"lambda g, values, params: ({', '.join(calls)},)", scope)  # type: ignore[no-any-return]
 
 
 def pull_watched(node: Node, g: Any) -> Iterable[tuple[int, Any]]:
@@ -196,7 +226,8 @@ def _outputs(node: Node, values: tuple[Any, ...]) -> Any:
 def accumulate(found: dict[Tensor, Tensor], create_graph: bool) -> None:
     """Add cotangents (emptying `found`) into `.grad`: in place into one that exists, else as a new tensor."""
     traced = state.capture() is not None
-    with state.set_grad_enabled(create_graph):
+    mode = state.set_grad(create_graph)
+    try:
         for leaf in list(found):
             g = found.pop(leaf)
             hooks = leaf._hooks if leaf._node is None else None
@@ -212,10 +243,14 @@ def accumulate(found: dict[Tensor, Tensor], create_graph: bool) -> None:
                     hook(leaf)
                 if hooks.post:
                     run_node_hooks(hooks.post, (), (g,))
+    finally:
+        state.set_grad(mode)
 
 
 def _add(leaf: Tensor, g: Tensor, create_graph: bool, shared: bool) -> None:
-    old = leaf.grad
+    old = leaf._grad
+    if old is None or type(old) is not Tensor or state.captures:
+        old = leaf.grad
     if old is None:
         shared = shared or g._base is not None or (not create_graph and g._rg) or not g.is_contiguous()
         leaf.grad = own(g) if shared else g
@@ -243,6 +278,8 @@ def seed(root: Tensor, gradient: Tensor | None, place: int = 0) -> Tensor:
         if not root.dtype.is_floating_point:
             raise GradError(f"grad can be implicitly created only for real scalar outputs but got {root.dtype}",
                             hint="pass gradient=, or take .real or .abs() first")  # fmt: skip
+        if type(root._data) is ndarray:
+            return wrap(np.ones(root._data.shape, root._data.dtype))
         from symgrad.ops.creation import ones_like
 
         return ones_like(root)

@@ -76,7 +76,9 @@ def _product(shape: Any, axis: Any) -> Any:
 
 def spread(g: Any, x_shape: Any, axis: Any) -> Any:
     """g with the reduced extents put back as 1, then repeated."""
-    kept = tuple(1 if i in axis else e for i, e in enumerate(x_shape))
+    if len(axis) == len(x_shape):
+        return g.expand(x_shape)
+    kept = tuple([1 if i in axis else e for i, e in enumerate(x_shape)])
     return g.reshape(kept).expand(x_shape)
 
 

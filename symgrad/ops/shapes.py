@@ -163,6 +163,13 @@ def t(input: Tensor) -> Tensor:
     return bind_view(permute_p, input, _SWAP) if input.ndim == 2 else permute(input, tuple(range(input.ndim)))
 
 
+def _repeat(data: Any, shape: tuple[int, ...]) -> Any:
+    """`np.broadcast_to` of a 0-d array: every element is the one there is, so none may be written."""
+    seen = ndarray(shape, data.dtype, data, 0, (0,) * len(shape))
+    seen.flags.writeable = False
+    return seen
+
+
 @op(out=False)
 def expand(input: Tensor, *shape: Any) -> Tensor:
     """Extents of 1 repeated without copying; -1 keeps an extent.
@@ -172,6 +179,10 @@ def expand(input: Tensor, *shape: Any) -> Tensor:
     tensor([[1, 1, 1],
             [2, 2, 2]])
     """
+    data = input._data
+    if type(data) is ndarray and not data.ndim and data.dtype.kind == "f" and len(shape) == 1 and not state.captures \
+            and type(shape[0]) is tuple and shape[0] and min(shape[0]) >= 0:  # fmt: skip
+        return view_on(expand_p, input, {"shape": shape[0]}, _repeat(data, shape[0]))
     size = sizes_of(shape)
     pad = len(size) - input.ndim
     if pad < 0:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from symgrad import dtypes
 from symgrad.ops.elementwise import conj, tensor_like, where_
 from symgrad.ops.pointwise import check_tensors, declare, pair, unary
@@ -51,8 +53,27 @@ log1p = unary(
     doc="log(1 + x) without cancellation near 0, elementwise.", gradient="dx = g / (1 + x)",
     example=">>> sg.log1p(sg.tensor([0., 1.]))\ntensor([0.0000, 0.6931])",
 )
+_ONES = {kind: np.ones((), kind) for kind in "fd"}
+
+
+def _logistic(slow: Any) -> Any:
+    """All in one piece of memory."""
+
+    def logistic(x: Any) -> Any:
+        one = _ONES.get(x.dtype.char)
+        if one is None or not x.ndim:
+            return slow(x)
+        e = np.negative(x)
+        np.exp(e, e)
+        np.add(e, one, e)
+        return np.reciprocal(e, e)
+
+    return logistic
+
+
 sigmoid = unary(
     "sigmoid", scalar="1 / (1 + exp(-x))", array="np.reciprocal(1 + np.exp(-x))", floating=True,
+    quick=_logistic,
     grad=lambda g, out: g * conj(out * (1 - out)),
     doc="Logistic function 1 / (1 + exp(-x)), elementwise.", gradient="dx = g s (1 - s), s = sigmoid(x)",
     example=">>> sg.sigmoid(sg.tensor([0., 2.]))\ntensor([0.5000, 0.8808])",

@@ -17,7 +17,7 @@ from symgrad.ops.repeating import atleast_1d, atleast_2d, atleast_3d
 from symgrad.ops.shapes import normalize_dim, reshape, slice_read, slice_write, unsqueeze
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
-from symgrad.tensor.dispatch import bind, ndarray
+from symgrad.tensor.dispatch import bind, made, ndarray
 
 
 def _infer_cat(*types: TensorType, dim: int, sizes: Any) -> TensorType:
@@ -67,30 +67,25 @@ def as_list(tensors: Any, what: str) -> list[Tensor]:
     return found
 
 
-def _plain_parts(tensors: Any, dim: int) -> dict[str, Any] | None:
-    """The parameters of `cat` for arrays of one dtype that fit; None for all else, errors included."""
+def _plain_cat(tensors: Any, dim: int) -> Tensor | None:
+    """`cat` of arrays of one dtype; None for all else, errors included."""
     if not tensors or state.captures or type(dim) is not int:
         return None
-    like: Any = None
-    sizes = []
-    for x in tensors:
-        data = x._data if isinstance(x, Tensor) else None
-        if type(data) is not ndarray:
+    arrays: list[Any] = [getattr(x, "_data", None) for x in tensors]
+    dtype = getattr(arrays[0], "dtype", None)
+    for data in arrays:
+        if type(data) is not ndarray or data.dtype is not dtype:
             return None
-        shape = data.shape
-        if like is None:
-            if not -len(shape) <= dim < len(shape):
-                return None
-            dim %= len(shape)
-            like, rest, dtype = shape, (shape[:dim], shape[dim + 1 :]), data.dtype
-        elif data.dtype is not dtype or len(shape) != len(like) or (shape[:dim], shape[dim + 1 :]) != rest:
-            return None
-        sizes.append(shape[dim])
-    return {"dim": dim, "sizes": tuple(sizes)}
+    try:
+        seen = _cat(np, arrays, dim)
+    except (ValueError, IndexError):  # told by the general way
+        return None
+    sizes = tuple([data.shape[dim] for data in arrays])
+    return made(cat_p, tuple(tensors), {"dim": dim % seen.ndim, "sizes": sizes}, seen)  # type: ignore[no-any-return]
 
 
 @op(aliases=("concat", "concatenate"), method=False, out=False)
-def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
+def cat(tensors: Any, dim: int = 0, *, out: Any = None, axis: int | None = None) -> Tensor:
     """Tensors one after the other along a dimension; all other extents must be equal.
 
     Dtype: the promoted one
@@ -99,8 +94,10 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     >>> sg.cat([sg.tensor([1, 2]), sg.tensor([3.5])])
     tensor([1.0000, 2.0000, 3.5000])
     """
-    if out is None and type(tensors) in (list, tuple) and (plain := _plain_parts(tensors, dim)) is not None:
-        return bind(cat_p, tuple(tensors), plain)  # type: ignore[no-any-return]
+    if axis is not None:
+        dim = axis
+    if out is None and type(tensors) in (list, tuple) and (plain := _plain_cat(tensors, dim)) is not None:
+        return plain
     given = as_list(tensors, "cat")
     if out is not None:
         if any(isinstance(out._data, np.ndarray) and np.may_share_memory(out._data, x._data) for x in given):

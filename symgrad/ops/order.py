@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy import maximum, minimum
+
 from symgrad.dtypes import bool_, int32, int64
 from symgrad.errors import DimError, DTypeError, ShapeError
 from symgrad.ir.primitive import ArrayCall, Composite
@@ -61,6 +63,21 @@ def _with_index(np: Any, largest: bool, x: Any, axis: Any) -> Any:
         return np.array(x), np.zeros((), "int64")
     found, index = (x.max(axis), x.argmax(axis)) if largest else (x.min(axis), x.argmin(axis))
     return np.asarray(found, order="C"), np.asarray(index)
+
+
+def _quick_with_index(largest: bool) -> Any:
+    """`_with_index` of float matrices and vectors, by the ufunc itself."""
+    fold = maximum.reduce if largest else minimum.reduce
+
+    def making(slow: Any) -> Any:
+        def quick(x: Any, axis: Any) -> Any:
+            if not 0 < x.ndim < 3 or x.dtype.char not in "fd":
+                return slow(x, axis=axis)
+            return fold(x, axis), x.argmax(axis) if largest else x.argmin(axis)
+
+        return quick
+
+    return making
 
 
 def _one_of(np: Any, arg: Any, x: Any, axis: Any) -> Any:
@@ -197,14 +214,14 @@ def _both(name: str, arg: str) -> Any:
 
 max_dim = primitive(
     "max_dim", "x", params=("axis",), infer=_infer_extreme_dim("max"), multiple=True,
-    array="_with_index(np, True, x, axis)", helpers={"_with_index": _with_index},
+    array="_with_index(np, True, x, axis)", quick=_quick_with_index(True), helpers={"_with_index": _with_index},
     lower=Composite(_both("amax", "argmax")), grad=dict(x=_selected),
     doc="Largest along axis (nan if any is), and the index of the first such.",
     gradient="g at the index, zero elsewhere",
 )
 min_dim = primitive(
     "min_dim", "x", params=("axis",), infer=_infer_extreme_dim("min"), multiple=True,
-    array="_with_index(np, False, x, axis)", helpers={"_with_index": _with_index},
+    array="_with_index(np, False, x, axis)", quick=_quick_with_index(False), helpers={"_with_index": _with_index},
     lower=Composite(_both("amin", "argmin")), grad=dict(x=_selected),
     doc="Smallest along axis (nan if any is), and the index of the first such.",
     gradient="g at the index, zero elsewhere",

@@ -41,6 +41,8 @@ def _ipow(np: Any, x: Any, n: int) -> Any:
         return 1 / _ipow(np, x, -n)
     if n == 0:
         return np.ones_like(x)
+    if n == 2:
+        return x * x
     half = x if n in (1, 3) else _ipow(np, x, n // 2)
     if n == 1:
         return x.copy(order="K") if hasattr(x, "copy") else x

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy import add, asarray
+
 from symgrad.dtypes import BOOL
 from symgrad.errors import DTypeError, ShapeError
 from symgrad.ir.primitive import Composite, Reduce
@@ -53,8 +55,19 @@ def _sum(np: Any, x: Any, axis: Any) -> Any:
     if kind == "e" or (kind in "fF" and len(axis) < x.ndim and (x.ndim - 1) not in axis):
         return _row_major(np, np.add.reduce(x, axis=axis, dtype="D" if kind == "F" else "d").astype(x.dtype))
     if len(axis) == x.ndim:
-        return np.add.reduce(x, axis, x.dtype, np.empty((), x.dtype))
+        return np.asarray(np.add.reduce(x, axis, x.dtype))
     return _row_major(np, np.add.reduce(x, axis=axis, dtype=x.dtype))
+
+
+def _quick_sum(slow: Any) -> Any:
+    """Floats added up whole need no decisions."""
+
+    def quick(x: Any, axis: Any) -> Any:
+        if x.dtype.char in "fd" and len(axis) == x.ndim:
+            return asarray(add.reduce(x, None))
+        return slow(x, axis=axis)
+
+    return quick
 
 
 def _prod(np: Any, x: Any, axis: Any) -> Any:
@@ -121,7 +134,7 @@ def others_scan(rows: Any, reverse: bool) -> Any:
 
 
 sum_ = primitive(
-    "sum", "x", params=("axis",), infer=_infer_reduce, array="_sum(np, x, axis)",
+    "sum", "x", params=("axis",), infer=_infer_reduce, array="_sum(np, x, axis)", quick=_quick_sum,
     helpers={"_sum": _sum, "_row_major": _row_major}, lower=Reduce("add"),
     grad=dict(x=lambda g, x_shape, axis: spread(g, x_shape, axis)),
     doc="Sum over the extents in axis (which go away).", gradient="dx = g repeated",

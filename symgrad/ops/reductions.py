@@ -78,6 +78,10 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     >>> sg.sum(sg.tensor([[1, 2], [3, 4]]), dim=0)
     tensor([4, 6])
     """
+    data = input._data
+    if dim is None and not keepdim and dtype is None and axis is None and not keepdims \
+            and type(data) is ndarray and data.dtype.kind == "f":  # fmt: skip
+        return bind1(sum_p, input, _ALL[data.ndim])
     if not keepdim and dtype is None and axis is None and not keepdims \
             and (params := _plain_axes(input, dim)) is not None:  # fmt: skip
         return bind1(sum_p, input, params)

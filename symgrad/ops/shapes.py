@@ -59,7 +59,7 @@ def sizes_of(shape: tuple[Any, ...]) -> tuple[int, ...]:
 
 
 @op(out=False)
-def reshape(input: Tensor, *shape: Any, **named: Any) -> Tensor:
+def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     """The same elements in another shape; a view where strides allow, else a copy.
 
     Shapes: one extent may be -1: what is left
@@ -69,15 +69,18 @@ def reshape(input: Tensor, *shape: Any, **named: Any) -> Tensor:
             [3, 4, 5]])
     """
     data = input._data
-    if type(data) is ndarray and not state.captures and not named:
+    if shape is not None:
+        sizes = (shape,)
+    if type(data) is ndarray and not state.captures:
         try:
-            seen = data.reshape(*shape)
+            seen = data.reshape(*sizes)
+            found = seen.shape
+            asked = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], tuple) else sizes
+            if found == asked or min(asked) == -1:
+                return view_on(reshape_p, input, {"shape": found}, seen)
         except (ValueError, TypeError):
-            seen = None  # what is wrong is told below
-        asked = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
-        if seen is not None and (seen.shape == asked or min(asked) == -1):
-            return view_on(reshape_p, input, {"shape": seen.shape}, seen)
-    size = sizes_of(shape or (named["shape"],))
+            pass  # what is wrong is told below
+    size = sizes_of(sizes)
     if -1 in size or state.captures or any([e < 0 for e in size]):
         size = resolve_shape(size, input.numel())
     return bind_view(reshape_p, input, {"shape": size})

@@ -42,6 +42,11 @@ def evaluate(prim: Primitive, inputs: tuple[Any, ...], params: dict[str, Any]) -
         data = prim.evaluate(*arrays, **params)
     except (ValueError, TypeError, IndexError, AttributeError) as error:
         raise explain(prim, inputs, params, error) from error
+    return made(prim, inputs, params, data)
+
+
+def made(prim: Primitive, inputs: tuple[Any, ...], params: dict[str, Any], data: Any) -> Any:
+    """The tensor on `data`, which `prim` made of its operands' arrays; on the tape where a gradient is wanted."""
     multiple = prim.multiple
     out: Any = tuple([wrap(as_array(d)) for d in data]) if multiple else wrap(
         data if type(data) is ndarray else as_array(data))  # fmt: skip
@@ -98,7 +103,7 @@ def record_multiple(prim: Primitive, inputs: Any, params: Any, outs: tuple[Tenso
     node = Node(prim, params, edges, plan, plan.save(inputs, outs), outs[0]._data)
     node.count = len(outs)
     for index, out in enumerate(outs):
-        if out.dtype.is_inexact:
+        if out._data.dtype.kind in "fcV":
             out._rg = True
             out._node = Port(node, index, out._data)
 

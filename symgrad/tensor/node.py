@@ -125,13 +125,24 @@ class Node:
         return f"<{self.kind()} object at {id(self):#x}>"
 
 
+_NO_PARAMS: dict[str, Any] = {}
+
+
 class Port(Node):
     """One output of a node that has several."""
 
     __slots__ = ("index",)
 
     def __init__(self, node: Node, index: int, out: Any):
-        super().__init__(node.prim, {}, (node,), None, (), out)
+        self.prim = node.prim
+        self.params = _NO_PARAMS
+        self.edges = (node,)
+        self.plan = None
+        self.saved = ()
+        self.shape = out.shape
+        self.dtype = out.dtype
+        self.seq = tick()
+        self.hooks = None
         self.index = index
 
     def kind(self) -> str:

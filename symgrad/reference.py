@@ -61,7 +61,8 @@ def idea(module: str) -> str:
 def entry(public: Public) -> str:
     """One operation: where it is found, its docstring, its example."""
     prose, examples = split(inspect.getdoc(public.function) or "")
-    lines = [f"\n### {public.path}\n", f"`{public.path}{signature(public)}`  ", f"{'; '.join(places(public))}\n"]
+    found = "; ".join(places(public))
+    lines = [f"\n### {public.path}\n", f"`{public.path}{signature(public)}`" + (f"  \n{found}\n" if found else "\n")]
     lines.append(prose)
     if examples:
         lines.append(f"\n```python\n{examples}\n```")

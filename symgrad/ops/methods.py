@@ -28,6 +28,8 @@ def attach() -> None:
         setattr(Tensor, name, function)
     for name in ("copy_", "add_", "sub_", "addcmul_", "addcdiv_", "lerp_"):
         setattr(Tensor, name, getattr(inplace, name))
+    for name in ("slice_read", "slice_write"):
+        setattr(Tensor, name, getattr(functional, name))
     Tensor.subtract_ = inplace.sub_  # type: ignore[attr-defined]
     for name, twin in operators.INPLACE.items():
         setattr(Tensor, name, inplace.operator_twin(getattr(Tensor, twin)))

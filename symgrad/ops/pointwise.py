@@ -9,6 +9,7 @@ calls.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -132,6 +133,7 @@ def publish(
 ) -> Any:  # fmt: skip
     """Name and document the public function of a primitive, and enter it into the table."""
     function.__name__ = function.__qualname__ = prim.name
+    function.__module__ = declaring_module()
     lines = [prim.doc]
     if prim.gradient:
         lines.append(f"Gradient: {prim.gradient}")
@@ -141,6 +143,14 @@ def publish(
     head, *more = lines
     function.__doc__ = "\n\n".join([head, "\n".join([*more, *example.strip().splitlines()])]).strip()
     return op(inplace=inplace, aliases=aliases, ufunc=ufunc)(function)
+
+
+def declaring_module() -> str:
+    """The family file whose call is being served."""
+    frame = sys._getframe(1)
+    while frame.f_globals["__name__"] == __name__ and frame.f_back is not None:
+        frame = frame.f_back
+    return str(frame.f_globals["__name__"])
 
 
 def check_tensors(name: str, **arguments: Any) -> None:

@@ -28,8 +28,7 @@ class Public:
     `top`: at the top level of the package; `method`: on Tensor; `inplace`: with a twin `name_` (which may be
     given, where it can do better than to compute the value and assign it);
     `out`: takes `out=`; `ufunc`: what the twin of an arithmetic operator runs straight on memory;
-    `namespace`: the submodule that has it ("linalg"), if it is not at the top; `declared`: the module that
-    declares it, where a factory made the function.
+    `namespace`: the submodule that has it ("linalg"), if it is not at the top.
     """
 
     name: str
@@ -41,7 +40,6 @@ class Public:
     out: bool = True
     ufunc: Any = None
     namespace: str = ""
-    declared: str = ""
 
     @property
     def path(self) -> str:
@@ -51,7 +49,7 @@ class Public:
     @property
     def module(self) -> str:
         """The module that declares it."""
-        return self.declared or str(self.function.__module__)
+        return str(self.function.__module__)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -260,13 +260,11 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return reshape(input, (*input.shape[:start], merged, *input.shape[end + 1 :]))
 
 
-@op(out=False, top=False)
 def slice_read(input: Tensor, index: tuple[Any, ...]) -> Tensor:
     """Basic indexing by a full tuple of ints, slices and Nones."""
     return bind_view(slice_p, input, {"index": index})
 
 
-@op(out=False, top=False)
 def slice_write(input: Tensor, value: Tensor, index: tuple[Any, ...]) -> Tensor:
     """A copy of `input` whose part at `index` is `value`."""
     return bind(slice_write_p, (input, value), {"index": index})

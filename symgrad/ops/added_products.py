@@ -64,7 +64,11 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: An
 
 @op(inplace=True)
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
-    """beta * input + alpha * (mat @ vec), `input` broadcast."""
+    """beta * input + alpha * (mat @ vec), `input` broadcast.
+
+    >>> sg.addmv(sg.ones(2), sg.eye(2), sg.tensor([1., 2.]), alpha=10)
+    tensor([11., 21.])
+    """
     of_rank("addmv", 2, mat=mat)
     of_rank("addmv", 1, vec=vec)
     tensor_operands("addmv", input=input)
@@ -74,7 +78,12 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any 
 
 @op(inplace=True)
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
-    """beta * input + alpha * outer(vec1, vec2), `input` broadcast."""
+    """beta * input + alpha * outer(vec1, vec2), `input` broadcast.
+
+    >>> sg.addr(sg.zeros(2, 2), sg.tensor([1., 2.]), sg.tensor([3., 4.]))
+    tensor([[3., 4.],
+            [6., 8.]])
+    """
     of_rank("addr", 1, vec1=vec1, vec2=vec2)
     tensor_operands("addr", input=input)
     return added(input, outer(vec1, vec2), beta, alpha, strict=True)
@@ -91,7 +100,12 @@ def batches(name: str, **operands: Any) -> None:
 
 @op(inplace=True)
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
-    """beta * input + alpha * sum over b of batch1[b] @ batch2[b]: one product of two long matrices."""
+    """beta * input + alpha * sum over b of batch1[b] @ batch2[b]: one product of two long matrices.
+
+    >>> sg.addbmm(sg.zeros(2, 2), sg.ones(3, 2, 1), sg.ones(3, 1, 2))
+    tensor([[3., 3.],
+            [3., 3.]])
+    """
     tensor_operands("addbmm", input=input)
     batches("addbmm", batch1=batch1, batch2=batch2)
     _summand(input, batch1, batch2)
@@ -105,7 +119,12 @@ def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alph
 
 @op(inplace=True)
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
-    """beta * input + alpha * (batch1 @ batch2), batch by batch, `input` broadcast."""
+    """beta * input + alpha * (batch1 @ batch2), batch by batch, `input` broadcast.
+
+    >>> sg.baddbmm(sg.zeros(1, 2, 2), sg.ones(1, 2, 3), sg.ones(1, 3, 2), beta=0)
+    tensor([[[3., 3.],
+             [3., 3.]]])
+    """
     tensor_operands("baddbmm", input=input)
     batches("baddbmm", batch1=batch1, batch2=batch2)
     _summand(input, batch1, batch2)

@@ -82,7 +82,12 @@ def cheapest(extents: list[int]) -> dict[tuple[int, int], int]:
 
 @op(method=False, out=False)
 def chain_matmul(*matrices: Tensor) -> Tensor:
-    """Product of matrices, in the order of fewest multiplications; one alone is itself."""
+    """Product of matrices, in the order of fewest multiplications; one alone is itself.
+
+    >>> sg.chain_matmul(sg.ones(2, 3), sg.ones(3, 4), sg.ones(4, 1))
+    tensor([[12.],
+            [12.]])
+    """
     for i, x in enumerate(matrices):
         if x.ndim != 2:
             raise ShapeError(f"chain_matmul(): Tensor at index {i} has {x.ndim} dimensions, expected 2")
@@ -127,7 +132,11 @@ def cross(input: Tensor, other: Tensor, dim: Any = None) -> Tensor:
 
 @op(name="cross", namespace="linalg", method=False)
 def linalg_cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
-    """Vector product of 3-vectors along `dim`; the other dimensions broadcast."""
+    """Vector product of 3-vectors along `dim`; the other dimensions broadcast.
+
+    >>> sg.linalg.cross(sg.tensor([1., 0., 0.]), sg.tensor([0., 1., 0.]))
+    tensor([0., 0., 1.])
+    """
     tensor_operands("linalg_cross", input=input, other=other)
     return _cross("linalg.cross", input, other, dim)
 
@@ -186,7 +195,12 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
 
 @op(name="matrix_power")
 def top_matrix_power(input: Tensor, n: int) -> Tensor:
-    """A^n for an integer n; see `linalg.matrix_power`."""
+    """A^n for an integer n; see `linalg.matrix_power`.
+
+    >>> sg.matrix_power(sg.tensor([[1., 1.], [0., 1.]]), 3)
+    tensor([[1., 3.],
+            [0., 1.]])
+    """
     return matrix_power(input, n)
 
 
@@ -211,5 +225,9 @@ def vander(x: Tensor, *, N: Any = None) -> Tensor:  # noqa: N803 - PyTorch's nam
 
 @op(name="diagonal", namespace="linalg", method=False, out=False)
 def linalg_diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-    """The diagonal of each matrix, as a view."""
+    """The diagonal of each matrix, as a view.
+
+    >>> sg.linalg.diagonal(sg.tensor([[1., 2.], [3., 4.]]))
+    tensor([1., 4.])
+    """
     return diagonal(A, offset, dim1, dim2)

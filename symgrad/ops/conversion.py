@@ -173,7 +173,11 @@ def cpu(input: Tensor, memory_format: Any = None) -> Tensor:
 
 @op(out=False, top=False)
 def cuda(input: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Tensor:
-    """The tensor in a GPU's memory; needs CuPy."""
+    """The tensor in a GPU's memory; needs CuPy.
+
+    >>> sg.ones(1).cpu().is_cuda
+    False
+    """
     return to(input, "cuda" if device is None else device)
 
 

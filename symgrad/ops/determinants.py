@@ -48,7 +48,11 @@ def det(A: Tensor) -> Tensor:
 
 @op(name="det")
 def top_det(input: Tensor) -> Tensor:
-    """Determinant of each matrix; see `linalg.det`."""
+    """Determinant of each matrix; see `linalg.det`.
+
+    >>> sg.det(sg.tensor([[1., 2.], [3., 5.]]))
+    tensor(-1.)
+    """
     return det(input)
 
 
@@ -58,6 +62,8 @@ def slogdet(A: Tensor) -> Any:
 
     Gradient: da = g a^-H, of the logarithm.
     Source: Giles 2008, 2.2.4.
+    >>> sg.linalg.slogdet(sg.tensor([[-1., 0.], [0., 1.]])).sign
+    tensor(-1.)
     """
     square_matrices("linalg.slogdet", A)
     return _linalg_slogdet(*bind(prims.slogdet, (A,), {}))
@@ -65,7 +71,11 @@ def slogdet(A: Tensor) -> Any:
 
 @op(name="slogdet")
 def top_slogdet(input: Tensor) -> Any:
-    """Sign and logarithm of the absolute value of each determinant; see `linalg.slogdet`."""
+    """Sign and logarithm of the absolute value of each determinant; see `linalg.slogdet`.
+
+    >>> sg.slogdet(sg.tensor([[-1., 0.], [0., 1.]])).sign
+    tensor(-1.)
+    """
     return _slogdet(*slogdet(input))
 
 
@@ -102,5 +112,10 @@ def matrix_exp(A: Tensor) -> Tensor:
 
 @op(name="matrix_exp")
 def top_matrix_exp(input: Tensor) -> Tensor:
-    """Exponential of each matrix; see `linalg.matrix_exp`."""
+    """Exponential of each matrix; see `linalg.matrix_exp`.
+
+    >>> sg.matrix_exp(sg.tensor([[0., 1.], [0., 0.]]))
+    tensor([[1., 1.],
+            [0., 1.]])
+    """
     return matrix_exp(input)

@@ -39,13 +39,22 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
 
 @op(name="cholesky")
 def top_cholesky(input: Tensor, upper: bool = False) -> Tensor:
-    """The Cholesky factor of each matrix; see `linalg.cholesky`."""
+    """The Cholesky factor of each matrix; see `linalg.cholesky`.
+
+    >>> sg.cholesky(sg.tensor([[4., 2.], [2., 2.]]))
+    tensor([[2., 0.],
+            [1., 1.]])
+    """
     return _cholesky(input, upper, True)[0]
 
 
 @op(namespace="linalg", method=False)
 def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> Any:
-    """The Cholesky factor (nan where there is none) and a status: 0, or the order of the minor that is not positive."""
+    """The Cholesky factor (nan where there is none) and a status: 0, or the order of the minor that is not positive.
+
+    >>> sg.linalg.cholesky_ex(sg.tensor([[1., 2.], [2., 1.]])).info
+    tensor(2, dtype=torch.int32)
+    """
     return _cholesky_ex(*_cholesky(A, upper, bool(check_errors)))
 
 
@@ -61,6 +70,8 @@ def qr(A: Tensor, mode: str = "reduced") -> Any:
     `mode`: "reduced"; "complete", with a square Q; "r", without Q.
     Gradient: of "reduced", and of "complete" with no more rows than columns.
     Source: Seeger et al. 2017; Roberts & Roberts 2020.
+    >>> sg.linalg.qr(sg.tensor([[3.], [4.]])).R.abs()
+    tensor([[5.]])
     """
     if mode not in ("reduced", "complete", "r"):
         raise ShapeError(f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or "
@@ -71,7 +82,11 @@ def qr(A: Tensor, mode: str = "reduced") -> Any:
 
 @op(name="qr")
 def top_qr(input: Tensor, some: bool = True) -> Any:
-    """A = Q R; `some=False` gives a square Q: the older form of `linalg.qr`."""
+    """A = Q R; `some=False` gives a square Q: the older form of `linalg.qr`.
+
+    >>> sg.qr(sg.ones(3, 2), some=False).Q.shape
+    torch.Size([3, 3])
+    """
     return _qr(*qr(input, "reduced" if some else "complete"))
 
 
@@ -118,6 +133,8 @@ def svdvals(A: Tensor, *, driver: Any = None) -> Tensor:
     """Singular values of each matrix, from the largest down.
 
     Gradient: da = u diag(g) vh.
+    >>> sg.linalg.svdvals(sg.tensor([[3., 0.], [0., -4.]]))
+    tensor([4., 3.])
     """
     return svd(A, False, driver=driver)[1]  # type: ignore[no-any-return]
 
@@ -140,7 +157,11 @@ def eigh(A: Tensor, UPLO: str = "L") -> Any:
 
 @op(namespace="linalg", method=False)
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
-    """Eigenvalues of Hermitian matrices, from the smallest up."""
+    """Eigenvalues of Hermitian matrices, from the smallest up.
+
+    >>> sg.linalg.eigvalsh(sg.tensor([[2., 1.], [1., 2.]]))
+    tensor([1., 3.])
+    """
     return eigh(A, UPLO)[0]  # type: ignore[no-any-return]
 
 
@@ -152,6 +173,8 @@ def eig(A: Tensor) -> Any:
     Raises: LinAlgError for inf or nan.
     Device: CuPy has it from version 14 on.
     Source: Boeddeker et al. 2017.
+    >>> sg.linalg.eig(sg.tensor([[2., 0.], [0., 3.]])).eigenvalues
+    tensor([2.+0.j, 3.+0.j])
     """
     square_matrices("linalg.eig", A)
     return _linalg_eig(*bind(factors.eig, (A,), {}))
@@ -159,7 +182,11 @@ def eig(A: Tensor) -> Any:
 
 @op(namespace="linalg", method=False)
 def eigvals(A: Tensor) -> Tensor:
-    """Eigenvalues of each matrix, complex, in no order."""
+    """Eigenvalues of each matrix, complex, in no order.
+
+    >>> sg.linalg.eigvals(sg.tensor([[0., -1.], [1., 0.]])).abs()
+    tensor([1., 1.])
+    """
     return eig(A)[0]  # type: ignore[no-any-return]
 
 

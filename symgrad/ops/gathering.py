@@ -58,7 +58,11 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
 
 @op
 def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
-    """`narrow` in memory of its own."""
+    """`narrow` in memory of its own.
+
+    >>> sg.tensor([1, 2, 3]).narrow_copy(0, 1, 2)
+    tensor([2, 3])
+    """
     return narrow(input, dim, start, length).clone()  # type: ignore[attr-defined, no-any-return]
 
 

@@ -120,6 +120,8 @@ def cond(A: Tensor, p: Any = None) -> Tensor:
     """Condition number of each matrix: norm(A) * norm(inv(A)), inf where there is no inverse.
 
     By default by singular values: the largest over the smallest.
+    >>> sg.linalg.cond(sg.tensor([[4., 0.], [0., 2.]]))
+    tensor(2.)
     """
     if p is None or p in (2, -2):
         matrices("linalg.cond", A)

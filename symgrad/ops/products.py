@@ -183,7 +183,11 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
 
 @op
 def vdot(input: Tensor, other: Tensor) -> Tensor:
-    """Inner product of two 1-d tensors, the first conjugated."""
+    """Inner product of two 1-d tensors, the first conjugated.
+
+    >>> sg.vdot(sg.tensor([1j, 2.]), sg.tensor([1j, 1.]))
+    tensor(3.+0.j)
+    """
     tensor_operands("vdot", input=input, other=other)
     return dot(input.conj(), other)  # type: ignore[attr-defined]
 
@@ -208,6 +212,8 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     """Sum of products over the last extents of both; with a 0-d operand, the product.
 
     Shapes: input [..., k], other [*, k] -> [..., *].
+    >>> sg.inner(sg.tensor([[1., 2.], [3., 4.]]), sg.tensor([1., 1.]))
+    tensor([3., 7.])
     """
     tensor_operands("inner", input=input, other=other)
     if input.ndim == 0 or other.ndim == 0:

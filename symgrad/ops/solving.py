@@ -43,13 +43,22 @@ def inv(A: Tensor) -> Tensor:
 
 @op
 def inverse(input: Tensor) -> Tensor:
-    """Inverse of each matrix; see `linalg.inv`."""
+    """Inverse of each matrix; see `linalg.inv`.
+
+    >>> sg.inverse(sg.tensor([[2., 0.], [0., 4.]]))
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.2500]])
+    """
     return inv(input)
 
 
 @op(namespace="linalg", method=False)
 def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
-    """Inverse of each matrix (nan where there is none) and a status: 0, or the place of the zero pivot."""
+    """Inverse of each matrix (nan where there is none) and a status: 0, or the place of the zero pivot.
+
+    >>> sg.linalg.inv_ex(sg.tensor([[1., 2.], [2., 4.]])).info
+    tensor(2, dtype=torch.int32)
+    """
     square_matrices("linalg.inv", A)
     return linalg_inv_ex(*bind(prims.inv, (A,), {"check": bool(check_errors)}))
 
@@ -72,7 +81,11 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
 
 @op(namespace="linalg", method=False)
 def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> Any:
-    """X with A X = B (nan where there is none) and a status: 0, or the place of the zero pivot."""
+    """X with A X = B (nan where there is none) and a status: 0, or the place of the zero pivot.
+
+    >>> sg.linalg.solve_ex(sg.tensor([[2., 0.], [0., 4.]]), sg.tensor([2., 4.])).result
+    tensor([1., 1.])
+    """
     return linalg_solve_ex(*_solve(A, B, left, bool(check_errors)))
 
 
@@ -104,6 +117,9 @@ def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, un
 
     A zero on the diagonal gives inf or nan, not an error; `unitriangular` reads the diagonal as ones.
     Gradient: db = a^-H g, da = the triangle of -db x^H.
+    >>> sg.linalg.solve_triangular(sg.tensor([[2., 0.], [1., 1.]]), sg.tensor([[2.], [3.]]), upper=False)
+    tensor([[1.],
+            [2.]])
     """
     pair_of("linalg.solve_triangular", A, B)
     square_matrices("linalg.solve_triangular", A)
@@ -122,7 +138,12 @@ def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, un
 def triangular_solve(
     input: Tensor, A: Tensor, upper: bool = True, transpose: bool = False, unitriangular: bool = False
 ) -> Any:
-    """X with A X = input for a triangular A (its transpose, if `transpose`), and a copy of A: the older form."""
+    """X with A X = input for a triangular A (its transpose, if `transpose`), and a copy of A: the older form.
+
+    >>> sg.triangular_solve(sg.tensor([[3.], [2.]]), sg.tensor([[1., 1.], [0., 2.]])).solution
+    tensor([[2.],
+            [1.]])
+    """
     tensor_operands("triangular_solve", input=input, A=A)
     for name, x in (("b", input), ("A", A)):
         if x.ndim < 2:
@@ -135,7 +156,12 @@ def triangular_solve(
 
 @op
 def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
-    """X with A X = input, where A = L L^H (or U^H U, if `upper`): two triangular systems."""
+    """X with A X = input, where A = L L^H (or U^H U, if `upper`): two triangular systems.
+
+    >>> sg.cholesky_solve(sg.tensor([[4.], [9.]]), sg.tensor([[2., 0.], [0., 3.]]))
+    tensor([[1.],
+            [1.]])
+    """
     pair_of("cholesky_solve", L, input)
     for name, x in (("b", input), ("u", L)):
         if x.ndim < 2:
@@ -146,7 +172,12 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
 
 @op
 def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
-    """Inverse of A = L L^H (or U^H U, if `upper`), from its factor."""
+    """Inverse of A = L L^H (or U^H U, if `upper`), from its factor.
+
+    >>> sg.cholesky_inverse(sg.tensor([[2., 0.], [0., 1.]]))
+    tensor([[0.2500, 0.0000],
+            [0.0000, 1.0000]])
+    """
     from symgrad.ops.creation import eye
 
     square_matrices("cholesky_inverse", L)
@@ -175,7 +206,11 @@ def pinv(A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = N
 
 @op
 def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
-    """Moore-Penrose inverse of each matrix; see `linalg.pinv`."""
+    """Moore-Penrose inverse of each matrix; see `linalg.pinv`.
+
+    >>> sg.pinverse(sg.tensor([[2.], [0.]]))
+    tensor([[0.5000, 0.0000]])
+    """
     return pinv(input, rcond)
 
 
@@ -190,6 +225,9 @@ def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: Any = None) -> Any
     (the default), and for "gelsd" and "gelss" where a rank is below n; rank for "gels"; singular values but for
     "gelsd" and "gelss". Compiled, "gelsd" and "gelss" with m > n are refused: the shape depends on the rank.
     Gradient: that of pinv(A) @ B.
+    >>> sg.linalg.lstsq(sg.tensor([[1., 0.], [1., 1.], [1., 2.]]), sg.tensor([[1.], [3.], [5.]])).solution
+    tensor([[1.0000],
+            [2.0000]])
     """
     name = "torch.linalg.lstsq"
     tensor_operands("linalg_lstsq", A=A, B=B)
@@ -259,7 +297,12 @@ def _empty(dtype: DType) -> Tensor:
 
 @op(namespace="linalg", method=False)
 def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
-    """X with tensordot(A, X, X.ndim) = B, the dimensions of A that X has moved to its end by `dims`."""
+    """X with tensordot(A, X, X.ndim) = B, the dimensions of A that X has moved to its end by `dims`.
+
+    >>> sg.linalg.tensorsolve(sg.eye(4).reshape(2, 2, 2, 2), sg.tensor([[1., 2.], [3., 4.]]))
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
     tensor_operands("linalg_tensorsolve", A=A, B=B)
     if dims is not None:
         moved = [normalize_dim(d, A.ndim) for d in dims]
@@ -274,7 +317,11 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
 
 @op(namespace="linalg", method=False)
 def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
-    """The inverse of tensordot by A over its last A.ndim - ind dimensions."""
+    """The inverse of tensordot by A over its last A.ndim - ind dimensions.
+
+    >>> sg.linalg.tensorinv(sg.eye(4).reshape(4, 2, 2), ind=1).shape
+    torch.Size([2, 2, 4])
+    """
     tensor_operands("linalg_tensorinv", A=A)
     if ind <= 0:
         raise ShapeError("Expected a strictly positive integer for 'ind'")

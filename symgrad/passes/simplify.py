@@ -115,7 +115,8 @@ def _match(pattern: Pattern, want: Atom, atom: Atom, bound: dict[Value, Atom], m
 
 def _same_number(a: Any, b: Any) -> bool:
     """Equal, and of one sign if zero: x - 0 is x, but x - -0.0 is not where x is -0.0."""
-    return bool(a == b) and math.copysign(1, a) == math.copysign(1, b)
+    a, b = complex(a), complex(b)
+    return a == b and all(math.copysign(1, m) == math.copysign(1, n) for m, n in ((a.real, b.real), (a.imag, b.imag)))
 
 
 def _replace(pattern: Pattern, bound: dict[Value, Atom], eqn: Eqn, rewriter: Rewriter) -> Atom | None:

@@ -80,10 +80,6 @@ def _quick_with_index(largest: bool) -> Any:
     return making
 
 
-def _one_of(np: Any, arg: Any, x: Any, axis: Any) -> Any:
-    return np.asarray(arg(x, axis=axis)) if x.ndim else np.zeros((), "int64")
-
-
 def _argsort(np: Any, x: Any, axis: Any, descending: Any) -> Any:
     """A stable order, nan last; descending, nan first and equal elements still in their own order."""
     if x.ndim == 0:
@@ -111,29 +107,31 @@ def _argtopk(np: Any, x: Any, axis: Any, k: Any, largest: Any) -> Any:
 def _argkth(np: Any, x: Any, axis: Any, k: Any) -> Any:
     if x.ndim == 0:
         return np.zeros((), "int64")
-    return np.asarray(np.take(np.argsort(x, axis=axis, kind="stable"), k - 1, axis=axis), order="C")
+    return np.asarray(np.take(np.argpartition(x, k - 1, axis=axis), k - 1, axis=axis), order="C")
 
 
 def _argmedian(np: Any, x: Any, axis: Any, skip_nan: Any) -> Any:
     """Where the lower median is; the first nan, if nans count and there is one."""
     if x.ndim == 0:
         return np.zeros((), "int64")
-    order = np.argsort(x, axis=axis, kind="stable")
     nans = x != x
-    counted = x.shape[axis] - np.sum(nans, axis=axis, keepdims=True) if skip_nan else x.shape[axis]
-    place = np.broadcast_to(np.maximum((counted - 1) // 2, 0), np.sum(nans, axis=axis, keepdims=True).shape)
-    found = np.take_along_axis(order, place, axis)
     if not skip_nan:
-        found = np.where(np.any(nans, axis=axis, keepdims=True), np.argmax(nans, axis=axis, keepdims=True), found)
+        place = (x.shape[axis] - 1) // 2
+        found = np.take(np.argpartition(x, place, axis=axis), place, axis=axis)
+        return np.asarray(np.where(np.any(nans, axis=axis), np.argmax(nans, axis=axis), found), order="C")
+    place = np.maximum((x.shape[axis] - np.sum(nans, axis=axis, keepdims=True) - 1) // 2, 0)
+    found = np.take_along_axis(np.argsort(x, axis=axis, kind="stable"), place, axis)
     return np.asarray(np.squeeze(found, axis), order="C")
 
 
 def _median(np: Any, x: Any, skip_nan: Any) -> Any:
     """The lower median of all elements; nan of none."""
     flat = x.reshape(-1)
-    if flat.size == 0:
+    nans = int(np.sum(flat != flat))
+    if flat.size == 0 or (nans and not skip_nan):
         return np.full((), np.nan, x.dtype)
-    return np.asarray(flat[_argmedian(np, flat, 0, skip_nan)])
+    place = max((flat.size - nans - 1) // 2, 0)
+    return np.asarray(np.partition(flat, place)[place])
 
 
 def _argmode(np: Any, x: Any, axis: Any) -> Any:
@@ -183,13 +181,15 @@ def _infer_search(boundaries: TensorType, x: TensorType, right: bool, small: boo
 
 
 argmax = primitive(
-    "argmax", "x", params=("axis",), infer=_infer_choice("argmax"), array="_one_of(np, np.argmax, x, axis)",
-    helpers={"_one_of": _one_of}, lower=ArrayCall(), grad=dict(x=None),
+    "argmax", "x", params=("axis",), infer=_infer_choice("argmax"),
+    array="np.asarray(x.argmax(axis), order='C') if x.ndim else np.zeros((), 'int64')", lower=ArrayCall(),
+    grad=dict(x=None),
     doc="Index along axis of the largest element, of the first nan if there is one.",
 )
 argmin = primitive(
-    "argmin", "x", params=("axis",), infer=_infer_choice("argmin"), array="_one_of(np, np.argmin, x, axis)",
-    helpers={"_one_of": _one_of}, lower=ArrayCall(), grad=dict(x=None),
+    "argmin", "x", params=("axis",), infer=_infer_choice("argmin"),
+    array="np.asarray(x.argmin(axis), order='C') if x.ndim else np.zeros((), 'int64')", lower=ArrayCall(),
+    grad=dict(x=None),
     doc="Index along axis of the smallest element, of the first nan if there is one.",
 )
 
@@ -248,7 +248,7 @@ argmedian = primitive(
 )
 median = primitive(
     "median", "x", params=("skip_nan",), infer=lambda x, skip_nan: x.with_shape(()),
-    array="_median(np, x, skip_nan)", helpers={"_median": _median, "_argmedian": _argmedian}, lower=ArrayCall(),
+    array="_median(np, x, skip_nan)", helpers={"_median": _median}, lower=ArrayCall(),
     grad=dict(x=lambda g, x, out: even_grad(g, x, out, tuple(range(x.ndim)))),
     doc="The lower median of all elements; nan if one is, unless nans are skipped.",
     gradient="shared equally among the elements equal to it",

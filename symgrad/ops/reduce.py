@@ -72,7 +72,7 @@ def _quick_sum(slow: Any) -> Any:
 
 def _prod(np: Any, x: Any, axis: Any) -> Any:
     wide = {"f": "d", "F": "D"}.get(x.dtype.char, x.dtype)
-    return _row_major(np, np.prod(x, axis=axis, dtype=wide).astype(x.dtype))
+    return _row_major(np, np.multiply.reduce(x, axis=axis, dtype=wide).astype(x.dtype))
 
 
 def _mean(np: Any, x: Any, axis: Any) -> Any:
@@ -154,34 +154,34 @@ mean_ = primitive(
     gradient="dx = g / count repeated",
 )
 amax = primitive(
-    "amax", "x", params=("axis",), infer=_infer_extreme("amax"), array="_row_major(np, np.max(x, axis=axis))",
+    "amax", "x", params=("axis",), infer=_infer_extreme("amax"), array="_row_major(np, x.max(axis=axis))",
     helpers={"_row_major": _row_major}, lower=Reduce("max"), grad=dict(x=_extreme_grad),
     doc="Largest over the extents in axis; nan if any is.", gradient="shared equally among the largest",
 )
 amin = primitive(
-    "amin", "x", params=("axis",), infer=_infer_extreme("amin"), array="_row_major(np, np.min(x, axis=axis))",
+    "amin", "x", params=("axis",), infer=_infer_extreme("amin"), array="_row_major(np, x.min(axis=axis))",
     helpers={"_row_major": _row_major}, lower=Reduce("min"), grad=dict(x=_extreme_grad),
     doc="Smallest over the extents in axis; nan if any is.", gradient="shared equally among the smallest",
 )
 max_ = primitive(
-    "max", "x", params=("axis",), infer=_infer_extreme("max"), array="_row_major(np, np.max(x, axis=axis))",
+    "max", "x", params=("axis",), infer=_infer_extreme("max"), array="_row_major(np, x.max(axis=axis))",
     helpers={"_row_major": _row_major}, lower=Reduce("max"), grad=dict(x=even_grad),
     doc="Largest over the extents in axis; nan if any is.",
     gradient="shared equally among the largest (among the nans, if the result is nan)",
 )
 min_ = primitive(
-    "min", "x", params=("axis",), infer=_infer_extreme("min"), array="_row_major(np, np.min(x, axis=axis))",
+    "min", "x", params=("axis",), infer=_infer_extreme("min"), array="_row_major(np, x.min(axis=axis))",
     helpers={"_row_major": _row_major}, lower=Reduce("min"), grad=dict(x=even_grad),
     doc="Smallest over the extents in axis; nan if any is.",
     gradient="shared equally among the smallest (among the nans, if the result is nan)",
 )
 any_ = primitive(
-    "any", "x", params=("axis",), infer=_infer_bool, array="_row_major(np, np.any(x, axis=axis))",
+    "any", "x", params=("axis",), infer=_infer_bool, array="_row_major(np, x.any(axis=axis))",
     helpers={"_row_major": _row_major}, lower=Reduce("max"), grad=dict(x=None),
     doc="Whether some of the bools over the extents in axis hold.",
 )
 all_ = primitive(
-    "all", "x", params=("axis",), infer=_infer_bool, array="_row_major(np, np.all(x, axis=axis))",
+    "all", "x", params=("axis",), infer=_infer_bool, array="_row_major(np, x.all(axis=axis))",
     helpers={"_row_major": _row_major}, lower=Reduce("min"), grad=dict(x=None),
     doc="Whether all of the bools over the extents in axis hold.",
 )

@@ -36,6 +36,8 @@ def _plain_axes(input: Tensor, dim: Any) -> dict[str, Any] | None:
 
 def axes_of(input: Tensor, dim: Any) -> tuple[int, ...]:
     """Dimensions to reduce, sorted; all when `dim` is None or empty."""
+    if type(dim) is int and -input.ndim <= dim < input.ndim:
+        return (dim % input.ndim,)
     if dim is None or (isinstance(dim, (tuple, list)) and not dim):
         return tuple(range(input.ndim))
     dims = [dim] if isinstance(dim, int) else list(dim)
@@ -56,7 +58,8 @@ def keep_dims(out: Tensor, shape: tuple[int, ...], axes: tuple[int, ...], keepdi
 def fold(prim: Any, input: Tensor, dim: Any, keepdim: bool, **params: Any) -> Any:
     """A primitive over the axes that `dim` names."""
     axes = axes_of(input, dim)
-    return keep_dims(bind(prim, (input,), {"axis": axes, **params}), tuple(input.shape), axes, keepdim)
+    out = bind(prim, (input,), {"axis": axes, **params})
+    return keep_dims(out, tuple(input.shape), axes, True) if keepdim else out
 
 
 def summable(input: Tensor, dtype: Any) -> Tensor:
@@ -196,7 +199,7 @@ def _extreme_over(prim: Any, input: Tensor, dim: Any, keepdim: bool) -> Tensor:
     if dim is not None and dim != ():
         for axis in axes:
             order.needs_elements(prim.name, input, axis)
-    return keep_dims(bind(prim, (input,), {"axis": axes}), tuple(input.shape), axes, keepdim)
+    return fold(prim, input, axes or (), keepdim)  # type: ignore[no-any-return]
 
 
 @op

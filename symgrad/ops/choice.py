@@ -48,6 +48,8 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
             raise DTypeError("where expected condition to be a boolean tensor, but got a tensor with dtype "
                              f"{condition.dtype.name}", hint="compare it with something, e.g. condition != 0")
         condition = convert(condition, dtypes.bool_)
+    if isinstance(input, Tensor) and isinstance(other, Tensor) and input.dtype is other.dtype:
+        return bind(ew.where, (condition, input, other), {})
     a, b = promote(input, other)
     if not isinstance(a, Tensor) and not isinstance(b, Tensor):
         a = full_scalar(a, result_type(input, other))
@@ -156,6 +158,9 @@ clamp_p = declare(
 _PLAIN = (float, int, type(None))
 
 
+_PLAIN = (float, int, type(None))
+
+
 @op(inplace=True, aliases=("clip",))
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """input limited to [min, max], numbers or tensors; either may be None. Where min > max it is max.
@@ -170,6 +175,10 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
             and min is not max:  # fmt: skip
         low, high = min if min is None else float(min), max if max is None else float(max)
         return bind1(clamp_p, input, {"min": low, "max": high})
+    data = input._data
+    if type(data) is ndarray and data.dtype.kind == "f" and type(min) in _PLAIN and type(max) in _PLAIN \
+            and (min is not None or max is not None):  # fmt: skip
+        return bind1(clamp_p, input, {"min": min, "max": max})  # type: ignore[no-any-return]
     bounds = [b for b in (min, max) if b is not None]
     if not bounds:
         raise ShapeError("torch.clamp: At least one of 'min' or 'max' must not be None")

@@ -16,7 +16,7 @@ import numpy as np
 
 from symgrad.errors import InplaceError
 from symgrad.ir.graph import Value
-from symgrad.ir.primitive import Primitive
+from symgrad.ir.primitive import Primitive, View
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, ViewOf, fresh_node, wrap
 from symgrad.tensor.dispatch import bind, bind1, explain, ndarray, record1
@@ -49,7 +49,7 @@ def bind_view(prim: Primitive, x: Tensor, params: dict[str, Any]) -> Tensor:
     data = x._data
     if type(data) is not ndarray or state.captures or OPERANDS in params:
         out: Tensor = bind1(prim, x, params) if OPERANDS not in params else apply_step(prim, x, params)
-        if out._data is not data and shares_memory(out, x):
+        if out._data is not data and shares_memory(out, x) and not copies(prim, x, params):
             _attach(prim, x, params, out)
         return out
     try:
@@ -104,6 +104,13 @@ def _follow(base: Tensor) -> None:
             view = ref()
             if view is not None:
                 view._rg = True
+
+
+def copies(prim: Primitive, x: Tensor, params: dict[str, Any]) -> bool:
+    """Whether, in a trace, `prim` gives what eagerly is a copy: a reshape that the strides do not allow."""
+    if type(x._data) is not Value or not isinstance(prim.lower, View) or OPERANDS in params:
+        return False
+    return prim.lower.layout(tuple(x.shape), x.stride(), 0, **params) is None
 
 
 def shares_memory(out: Tensor, x: Tensor) -> bool:

@@ -316,3 +316,34 @@ def test_integer_and_bool_state(backend: str) -> None:
         return step, [count, mask], x
 
     agree(make, backend)
+
+
+RESHAPED = {
+    "transposed": lambda x: x.t().reshape(-1),
+    "expanded": lambda x: x.expand(2, 3, 4).reshape(6, 4),
+    "repeated": lambda x: x.repeat(2, 1),
+    "flattened": lambda x: x[:, :2].flatten(),
+    "in rows": lambda x: x.reshape(2, 6),  # a view after all
+}
+
+
+@pytest.mark.parametrize("how", RESHAPED)
+def test_a_reshape_is_a_view_only_where_eager_has_one(how: str, backend: str) -> None:
+    reshaped = RESHAPED[how]
+
+    def write(x: Any) -> Any:
+        y = x * 1
+        z = reshaped(y)
+        z.mul_(2)
+        return y, z
+
+    def of_a_leaf(x: Any) -> Any:
+        with sg.no_grad():
+            z = reshaped(x)
+            z += 1
+        return z
+
+    for f in (write, of_a_leaf):
+        a, b = leaf(3, 4), leaf(3, 4)
+        want, got = f(a), sg.compile(f, backend=backend, fullgraph=True)(b)
+        assert_alike(image((got, b)), image((want, a)))

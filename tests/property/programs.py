@@ -71,7 +71,7 @@ VIEW: dict[str, Callable[[Lib, Any, int, int], Any]] = {
     "split": lambda lib, a, i, j: a.split(2, i % a.ndim)[-1],
     "unbind": lambda lib, a, i, j: a.unbind(i % a.ndim)[j % a.shape[i % a.ndim]],
     "none": lambda lib, a, i, j: a[None, ..., i % a.shape[-1]],
-    "unfold": lambda lib, a, i, j: a.unfold(i % a.ndim, 1 + j % min(2, a.shape[i % a.ndim]), 1),
+    "unfold": lambda lib, a, i, j: a.unfold(i % a.ndim, min(2, a.shape[i % a.ndim]), 2),
 }
 
 MOVE: dict[str, Callable[[Lib, Any, int, int], Any]] = {
@@ -109,7 +109,7 @@ REDUCE: dict[str, Callable[[Lib, Any, int, bool], Any]] = {
     "cumprod": lambda lib, a, d, keep: a.clamp(0.5, 1.5).cumprod(d),
     "sort": lambda lib, a, d, keep: a.sort(dim=d, stable=True, descending=keep)[0],
     "topk": lambda lib, a, d, keep: a.topk(1, dim=d, largest=keep)[0],
-    "median": lambda lib, a, d, keep: a.median(dim=d, keepdim=keep)[0],
+    "median": lambda lib, a, d, keep: a.clone().median(dim=d, keepdim=keep)[0],
     "any": lambda lib, a, d, keep: (a > 0.5).any(dim=d, keepdim=keep) * a.sum(d, keepdim=keep),
     "softmax": lambda lib, a, d, keep: a.softmax(d),
     "sum_all": lambda lib, a, d, keep: a.sum(),

@@ -43,7 +43,7 @@ def check(program: list[Line], run: Any = execute) -> None:
     if isinstance(want[0], type):
         got = outcome(sg, run, program)
         # what PyTorch saved and found changed, symgrad may not have needed; views of `split` may be written here
-        allowed = any(text in want[1] for text in ("modified by an inplace operation", "is being modified inplace"))
+        allowed = any(text in want[1] for text in ("modified by an inplace operation", "returns multiple views"))
         assert allowed or got[0] is want[0], f"{got} for {want}"
         return
     assume(all(np.abs(v).max() < 1e4 for v in want[0] if v.size))

@@ -260,3 +260,17 @@ def test_views_of_detached_tensors_follow_them() -> None:
         return x, b.grad, x.requires_grad, row.requires_grad
 
     agree(program)
+
+
+@pytest.mark.parametrize("changed", [0, 1])
+def test_the_largest_values_may_be_changed_but_not_their_indices(changed: int) -> None:
+    """A gradient is put at the indices; the values themselves are not needed for it."""
+
+    def program(lib: Any) -> Any:
+        x = make(lib, A, requires_grad=True)
+        found = (x * 2).max(1)
+        found[changed].zero_()
+        found[0].sum().backward()
+        return x.grad
+
+    agree(program)

@@ -14,7 +14,7 @@ from symgrad.capture.cells import GradSlot, same_memory
 from symgrad.capture.values import SymbolicNode
 from symgrad.errors import Loc, SideEffectError, TraceError, VersionError
 from symgrad.ir.graph import BACKWARD, Eqn, Literal, Value
-from symgrad.ir.primitive import Primitive
+from symgrad.ir.primitive import OUTPUTS, Primitive
 from symgrad.ir.types import TensorType
 from symgrad.ops.custom import KeepHistory, custom
 from symgrad.ops.elementwise import stop_gradient
@@ -352,6 +352,7 @@ def used_by(path: set[Eqn], targets: list[Value]) -> set[Value]:
             for asked in [operands[n] for n in names if n in operands]:
                 used.update(a for a in (asked if isinstance(asked, tuple) else (asked,)) if isinstance(a, Value))
             used.update(eqn.outputs if "out" in names or "outs" in names else ())
+            used.update(eqn.outputs[OUTPUTS[n]] for n in names if eqn.prim.multiple and n in OUTPUTS)
     return used
 
 

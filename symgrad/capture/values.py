@@ -13,7 +13,7 @@ from symgrad.capture.hints import assigned_name
 from symgrad.errors import TraceError, user_frame, user_location
 from symgrad.ir.builder import Builder
 from symgrad.ir.graph import FORWARD, UPDATE, Atom, Eqn, Literal, Value
-from symgrad.ir.primitive import Primitive
+from symgrad.ir.primitive import OUTPUTS, Primitive
 from symgrad.ops.custom import custom
 from symgrad.ops.elementwise import stop_gradient
 from symgrad.tensor import state
@@ -257,6 +257,8 @@ class Values:
         for name in plan.saves if prim is not custom else ():
             if name in ("out", "outs"):
                 saved.extend(tensors)
+            elif name in OUTPUTS and prim.multiple:
+                saved.append(tensors[OUTPUTS[name]])
             elif name in prim.names and not prim.variadic:
                 x = prim.named(inputs)[name]
                 saved += [t.owner for t in (x if name == prim.tail else (x,)) if isinstance(t, Tensor)]

@@ -3,9 +3,8 @@
 Rules ask for what they need *by parameter name*: `g` (the output's cotangent), `out`, an operand,
 a static parameter, or `<operand>_shape` / `<operand>_dtype`, which cost no saved array. Of a primitive
 with several outputs `g` is a dict from output number to cotangent, where one arrived, and `outs` are all
-outputs. Names are
-checked when the declaration is made. The eager tape saves exactly what the formulas name; the
-compiler gets the same from dead-code elimination.
+outputs (`out0`, `out1`, … one of them). Names are checked when the declaration is made. The eager tape
+saves exactly what the formulas name; the compiler gets the same from dead-code elimination.
 """
 
 from __future__ import annotations
@@ -24,6 +23,10 @@ HALF = "".join(dtype.np.char for dtype in ALL if dtype.is_half)
 """NumPy's letters of the 16-bit floats."""
 
 # -- lowerings: what a code generator may do with a primitive, as data --------------------------
+
+
+OUTPUTS = {f"out{i}": i for i in range(8)}
+"""What a rule of a primitive with several outputs calls one of them."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ class Primitive:
         return self.name
 
     def __post_init__(self) -> None:
-        known = {"g", "outs" if self.multiple else "out", *self.params}
+        known = {"g", *(("outs", *OUTPUTS) if self.multiple else ("out",)), *self.params}
         for operand in self.names:
             known |= {operand, f"{operand}_shape", f"{operand}_dtype"}
         covered: set[str] = set()

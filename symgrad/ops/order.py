@@ -194,7 +194,7 @@ argmin = primitive(
 )
 
 
-def _selected(g: Any, outs: Any, x_shape: Any, axis: int) -> Any:
+def _selected(g: Any, out1: Any, x_shape: Any, axis: int) -> Any:
     """g at the elements chosen, zero elsewhere."""
     from symgrad.ops.creation import zeros
     from symgrad.ops.index import put
@@ -202,7 +202,7 @@ def _selected(g: Any, outs: Any, x_shape: Any, axis: int) -> Any:
     if not x_shape:
         return g[0]
     room = zeros((), dtype=g[0].dtype, device=g[0].device).expand(x_shape)
-    return put(room, g[0].unsqueeze(axis), (outs[1].unsqueeze(axis),), (axis,), aligned=True)
+    return put(room, g[0].unsqueeze(axis), (out1.unsqueeze(axis),), (axis,), aligned=True)
 
 
 def _both(name: str, arg: str) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 
 from symgrad.ir.builder import Rewriter
 from symgrad.ir.graph import BACKWARD, Atom, Eqn, Graph, Value
+from symgrad.ir.primitive import OUTPUTS
 from symgrad.ops.creation import full, zeros
 from symgrad.ops.elementwise import stop_gradient
 from symgrad.ops.gradients import gradients
@@ -134,6 +135,8 @@ def _pull(eqn: Eqn, live: dict[int, Tensor], depends: set[Any]) -> Any:
             values[f"{name}_dtype"] = atom.type.dtype
     values["outs" if prim.multiple else "out"] = (
         tuple(map(wrap, eqn.outputs)) if prim.multiple else wrap(eqn.out))  # fmt: skip
+    if prim.multiple:
+        values.update((name, wrap(eqn.outputs[i])) for name, i in OUTPUTS.items() if i < len(eqn.outputs))
     return pull_rules(rules, live if prim.multiple else live[0], values, eqn.params)
 
 

@@ -11,13 +11,14 @@ from collections.abc import Callable
 from typing import Any
 
 from symgrad.errors import GradError, VersionError
-from symgrad.ir.primitive import Primitive
+from symgrad.ir.primitive import OUTPUTS, Primitive
 from symgrad.ir.types import TensorType
 from symgrad.tensor.core import Tensor, array_type, fresh_node, wrap
 from symgrad.tensor.node import Node, Port
 
 FREED: Any = ("freed",)
 SPOILT: Any = ("changed in place",)
+_RESULTS = {"out", "outs", *OUTPUTS}
 
 
 class Plan:
@@ -31,7 +32,7 @@ class Plan:
             rule for rule in prim.rules if wide or any(needs[i] for i in rule[0]))  # fmt: skip
         asked = dict.fromkeys(name for _, _, args in self.rules for name in args)
         self.saves = tuple(n for n in asked if n != "g" and n not in prim.params)
-        self.saves_out = "out" in self.saves or "outs" in self.saves
+        self.saves_out = not _RESULTS.isdisjoint(self.saves)
         positions = {name: i for i, name in enumerate(prim.names)}
         parts = []
         for name in self.saves:
@@ -40,6 +41,8 @@ class Plan:
                 parts.append("(ref(out), out._data)")
             elif name == "outs":
                 parts.append("[(ref(o), o._data) for o in out]")
+            elif name in OUTPUTS and name not in positions:
+                parts.append(f"(ref(out[{OUTPUTS[name]}]), out[{OUTPUTS[name]}]._data)")
             elif name in positions:
                 parts.append("ins" if wide else f"ins[{positions[name]}{':' if name == prim.tail else ''}]")
             elif wide:
@@ -97,6 +100,9 @@ def unpack(node: Node) -> dict[str, Any]:
             raise _changed(node, node.prim.name + "'s own result")
         elif name == "out":
             value = _result(node, node, *value)
+        elif name in OUTPUTS and type(value) is tuple and node.prim.multiple:
+            place = OUTPUTS[name]
+            value = _result(node, Port(node, place, value[1]), *value)
         elif name == "outs":
             value = tuple([_result(node, Port(node, i, data), ref, data) for i, (ref, data) in enumerate(value)])
         elif type(value) is tuple:
@@ -121,10 +127,11 @@ def _result(node: Node, port: Node, ref: Any, data: Any) -> Tensor:
 
 def spoil_out(node: Node) -> None:
     """The result `node` saved was changed in place: the node holds it weakly and could not tell later."""
+    spoilt = _RESULTS
     if isinstance(node, Port):
-        node = node.edges[0]
+        node, spoilt = node.edges[0], {"outs", f"out{node.index}"}
     if node.saved is not FREED and node.plan is not None and node.plan.saves_out:
-        node.saved = tuple([SPOILT if n in ("out", "outs") else v for n, v in zip(node.plan.saves, node.saved)])
+        node.saved = tuple([SPOILT if n in spoilt else v for n, v in zip(node.plan.saves, node.saved)])
 
 
 def _check_version(tensor: Tensor, node: Node) -> None:

@@ -3,6 +3,7 @@
     python tests/opinfo/__main__.py add linalg.det            values, gradients, errors, forms; first failures
     python tests/opinfo/__main__.py add --dtype float32 --mode numba -v
     python tests/opinfo/__main__.py --all                     the table and totals
+    python tests/opinfo/__main__.py --coverage docs/coverage.md
     python tests/opinfo/__main__.py --beyond                  what is not promised and works all the same
 """
 
@@ -19,6 +20,7 @@ import torch  # noqa: E402
 
 from opinfo import sweep  # noqa: E402
 from opinfo.cases import DTYPES, load, others  # noqa: E402
+from opinfo.coverage import BACKENDS  # noqa: E402
 
 COMMON = ("bool", "int64", "uint8", "float32", "float64", "complex64")
 
@@ -34,7 +36,14 @@ def main() -> int:
     parser.add_argument("--grad", action="store_true", help="gradients only")
     parser.add_argument("--limit", type=int, help="at most so many samples per dtype, evenly spread")
     parser.add_argument("-v", "--verbose", action="store_true", help="every failure, not the first three")
+    parser.add_argument("--coverage", type=Path, help="write the page of what is covered; takes a while")
     given = parser.parse_args()
+    if given.coverage:
+        from opinfo.coverage import everything
+
+        told = lambda name, row: print(f"{name:28}" + " ".join(f"{c} {t}" for c, t in row.items()), flush=True)
+        given.coverage.write_text(everything(load(), told, tuple(given.mode or BACKENDS)), encoding="utf-8")
+        return 0
     table = others() if given.beyond else load()
     names = list(table) if given.all or given.beyond else given.names
     if unknown := [n for n in names if n not in table]:

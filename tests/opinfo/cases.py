@@ -104,7 +104,7 @@ class ExtraCase(Case):
 
     def __init__(self, extra: Extra):
         self.extra = extra
-        self.name, self.variant, self.aliases = extra.name, "extra", []
+        self.name, self.variant, self.aliases = extra.name, extra.note or "extra", []
         self.dtypes = [getattr(torch, d) for d in extra.dtypes]
         self.backward = [torch.float64] if extra.grad else []
         self.second = extra.grad

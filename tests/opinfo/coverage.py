@@ -50,7 +50,8 @@ def page(rows: dict[str, dict[str, sweep.Tally]]) -> str:
         "Made by `python tests/opinfo/__main__.py --coverage docs/coverage.md`: PyTorch's own samples (`op_db` of",
         f"PyTorch {torch.__version__.partition('+')[0]}) and the programs of `tests/opinfo/extra.py`, run on both. "
         "A cell is samples passed / samples",
-        "there are. `second`: derivatives of derivatives, three samples each. `errors`: the same builtin kind of error.",
+        "there are. `second`: derivatives of derivatives, three samples each. `errors`: the same builtin kind of",
+        "error.",
         "`forms`: aliases, method, in-place twin and `out=`. The backends run values and gradients compiled, under",
         f"`fullgraph=True`, on fewer samples ({LIMIT['numpy']} per dtype; {LIMIT['numba']} on numba and cupy, which is "
         "emulated); 0-d, empty, broadcast and",
@@ -82,8 +83,8 @@ def reasons(rows: dict[str, dict[str, sweep.Tally]]) -> list[str]:
         count = sum(tally.left[entry] for row in rows.values() for tally in row.values())
         names = ", ".join(f"`{n}`" for n in entry.names.split())
         lines.append(f"| {names} | {', '.join(entry.checks.split())} | {count} | {entry.reason} |")
-    lines += ["", "Under `compile` these warn once and run eagerly; under `fullgraph=True` they are a `TraceError`:", "",
-              "| operation | why |", "|---|---|"]  # fmt: skip
+    lines += ["", "Under `compile` these warn once and run eagerly; under `fullgraph=True` they are a `TraceError`:",
+              "", "| operation | why |", "|---|---|"]  # fmt: skip
     lines += [f"| `{name}` | {why} |" for name, why in left_out.EAGER.items()]
     lines += ["", "Compared with a wider tolerance, since they are solved, not computed: "
               + ", ".join(f"`{n}` ({factor:g} times)" for n, factor in left_out.LOOSE.items()) + "."]  # fmt: skip

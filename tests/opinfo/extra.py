@@ -31,6 +31,7 @@ class Extra:
     dtypes: tuple[str, ...]
     grad: bool
     errors: Callable[[Any], Iterable[tuple[Any, ...]]]
+    note: str = ""
 
 
 class Maker:
@@ -60,11 +61,12 @@ def extra(
     dtypes: tuple[str, ...] = ONCE,
     grad: bool = False,
     errors: Callable[[Any], Iterable[tuple[Any, ...]]] = lambda make: [],
+    note: str = "",
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declares the decorated function as the program called `name`."""
 
     def declare(program: Callable[..., Any]) -> Callable[..., Any]:
-        EXTRAS.append(Extra(name, program, samples, dtypes, grad, errors))
+        EXTRAS.append(Extra(name, program, samples, dtypes, grad, errors, note))
         return program
 
     return declare
@@ -118,7 +120,7 @@ for _given in _data():
         "tensor",
         lambda lib, d=_given: lib.tensor(d),
         lambda lib, d=_given: lib.tensor(d, dtype=lib.float64),
-        lambda lib, d=_given: lib.tensor(d, dtype=lib.int32),
+        *([] if isinstance(_given, np.float32) else [lambda lib, d=_given: lib.tensor(d, dtype=lib.int32)]),
     )
     _programs("as_tensor", lambda lib, d=_given: lib.as_tensor(d))
 _programs(
@@ -130,6 +132,7 @@ _programs(
     lambda lib: lib.tensor([1.0], device="cpu"),
     lambda lib: lib.tensor([lib.tensor(1.0), lib.tensor(2.0)]),
 )
+_programs("tensor", lambda lib: lib.tensor(np.float32(2), dtype=lib.int32), note="NumPy's float as an integer")
 _programs(
     "as_tensor",
     lambda lib: lib.as_tensor(np.arange(3), dtype=lib.float32),
@@ -278,8 +281,9 @@ def _promotion(a: str, b: str) -> Callable[[Any], Any]:
         for x in _operands(lib, a):
             for y in _operands(lib, b):
                 out += [lib.result_type(x, y), (x + y).dtype, (x * y).dtype, (x / y).dtype, (x == y).dtype]
-            out += [(x + n).dtype for n in (True, 2, 2.5, 1j)] + [(n * x).dtype for n in (True, 2, 2.5, 1j)]
-            out += [lib.result_type(x, n) for n in (True, 2, 2.5, 1j)]
+            numbers = (True, 2, 2.5, *(() if a == "float16" else (1j,)))
+            out += [(x + n).dtype for n in numbers] + [(n * x).dtype for n in numbers]
+            out += [lib.result_type(x, n) for n in numbers]
         return [
             *out,
             lib.promote_types(getattr(lib, a), getattr(lib, b)),
@@ -289,7 +293,11 @@ def _promotion(a: str, b: str) -> Callable[[Any], Any]:
     return program
 
 
-_programs("promotion", *(_promotion(a, b) for a in CATEGORY for b in CATEGORY))
+_PAIRS = [(a, b) for a in CATEGORY for b in CATEGORY]
+_HALF_COMPLEX = [p for p in _PAIRS if "float16" in p and p[0][0] + p[1][0] in ("cf", "fc")]
+_programs("promotion", *(_promotion(*p) for p in _PAIRS if p not in _HALF_COMPLEX))
+_programs("promotion", *(_promotion(*p) for p in _HALF_COMPLEX), note="float16 and a complex tensor")
+_programs("promotion", lambda lib: (lib.ones(2, dtype=lib.float16) + 1j).dtype, note="float16 and a complex number")
 _programs(
     "result_type",
     lambda lib: lib.result_type(1, 2),
@@ -669,7 +677,7 @@ _programs(
     "dlpack",
     lambda lib, x: lib.from_dlpack(x),
     lambda lib, x: np.from_dlpack(x),
-    lambda lib, x: x.__dlpack_device__()[0],
+    lambda lib, x: int(x.__dlpack_device__()[0]),
     samples=shapes((2, 3), (4,)),
     dtypes=NUMBERS,
 )

@@ -45,7 +45,18 @@ class LeftOut:
                 and (not self.sample or re.search(self.sample, text) is not None))  # fmt: skip
 
 
-LEFT_OUT: tuple[LeftOut, ...] = ()
+LEFT_OUT: tuple[LeftOut, ...] = (
+    LeftOut("promotion", "values", "PyTorch gives complex32, a type that NumPy has not; symgrad gives complex64",
+            "float16 and a complex"),
+    LeftOut("tensor", "values", "PyTorch refuses NumPy's float where it takes Python's; symgrad takes both",
+            "NumPy's float as an integer"),
+    LeftOut("linalg.norm", "second", "at zero PyTorch's second derivative of the norm is nan, symgrad's is 0",
+            r"subgradients_at_zero .*\(None,\), \{keepdim: False\}"),
+    LeftOut("addbmm", "forms", "PyTorch's addbmm_ gives its operand another shape; symgrad's raises as its other "
+            "in-place operations do", r"addbmm_ \(float32\[1\]"),
+    LeftOut("arange", "errors", "the step 0.5 is given with out= of an integer type: PyTorch says that 0 is no step, "
+            "symgrad that floats do not fit", r"\(64, 0\.5\), \{out: int64"),
+)  # fmt: skip
 
 
 @cache

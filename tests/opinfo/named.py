@@ -62,6 +62,9 @@ RANDOM = frozenset(
 )
 """The numbers are symgrad's own (Philox): only shape, dtype and whether it requires grad are compared."""
 
+CHOOSES = {"sort": 0, "argsort": 0, "topk": 1, "kthvalue": 1, "mode": 0, "median": 0}
+"""Which of equal elements they choose is not promised, unless `stable`; and where their `dim` is given."""
+
 UNINITIALISED = frozenset("empty empty_like".split())
 """What the memory holds is not defined: only shape and dtype are compared."""
 

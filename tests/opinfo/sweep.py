@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
 import symgrad as sg
@@ -22,13 +23,14 @@ from opinfo.convert import (
     ToSymgrad,
     ToTorch,
     Unsupported,
+    array_of,
     dtype_name,
     from_torch,
     leaves,
     tree_map,
 )
 from opinfo.left_out import EAGER, LOOSE, LeftOut, entries
-from opinfo.named import RANDOM, UNINITIALISED
+from opinfo.named import CHOOSES, RANDOM, UNINITIALISED
 from symgrad.compiler.compiled import EagerFallbackWarning
 from symgrad.errors import TraceError
 
@@ -167,9 +169,29 @@ def processed(case: Case, sample: Sample, lib: Any, result: Any) -> Any:
     """The part of a result that is determined (singular vectors are so up to a sign)."""
     from opinfo.cases import rebind
 
-    if sample.process is None or type(result) is tuple and isinstance(result[-1], bool):
-        return result  # of another form: (tensor, whether it is the one given)
+    if type(result) is tuple and len(result) == 2 and isinstance(result[1], bool):
+        return processed(case, sample, lib, result[0]), result[1]  # of another form: whether it is what was given
+    if case.name in CHOOSES and case.info is not None and not sample.all[2].get("stable"):
+        return chosen(case, sample, result)
+    if sample.process is None:
+        return result
     return sample.process(result) if lib is torch else rebind(sample.process)(result)
+
+
+def chosen(case: Case, sample: Sample, result: Any) -> Any:
+    """The result of an operation that may choose among equal elements: what lies at its indices, not where."""
+    place = CHOOSES[case.name]
+    _, args, kwargs = sample.all
+    dim = kwargs.get("dim", args[place] if len(args) > place else None)
+    if case.name == "median" and dim is None:
+        return result  # of all elements: no index
+    values, indices = result if isinstance(result, tuple) else (None, result)
+    array, found = array_of(sample.input), array_of(indices)
+    dim = -1 if dim is None else dim
+    if not array.ndim:
+        return values, dtype_name(indices), found == 0
+    at = np.expand_dims(found, dim) if found.ndim < array.ndim else found
+    return values, dtype_name(indices), found.shape, np.take_along_axis(array, at, dim)
 
 
 def both(case: Case, sample: Sample, mode: str = "eager", theirs: Any = None, mine: Any = None) -> str | None:

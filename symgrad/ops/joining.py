@@ -16,7 +16,7 @@ from symgrad.ops.registry import primitive
 from symgrad.ops.repeating import atleast_1d, atleast_2d, atleast_3d
 from symgrad.ops.shapes import normalize_dim, reshape, slice_read, slice_write, unsqueeze
 from symgrad.tensor import state
-from symgrad.tensor.core import Tensor
+from symgrad.tensor.core import Tensor, wrap
 from symgrad.tensor.dispatch import bind, made, ndarray
 
 
@@ -80,6 +80,8 @@ def _plain_cat(tensors: Any, dim: int) -> Tensor | None:
         seen = _cat(np, arrays, dim)
     except (ValueError, IndexError):  # told by the general way
         return None
+    if not any([x._rg for x in tensors]):
+        return wrap(seen)
     sizes = tuple([data.shape[dim] for data in arrays])
     return made(cat_p, tuple(tensors), {"dim": dim % seen.ndim, "sizes": sizes}, seen)  # type: ignore[no-any-return]
 

@@ -16,8 +16,9 @@ from symgrad.ops.public import op
 from symgrad.ops.reduce import mean_ as mean_p
 from symgrad.ops.reduce import sum_ as sum_p
 from symgrad.ops.shapes import normalize_dim, reshape
+from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
-from symgrad.tensor.dispatch import bind, bind1, ndarray
+from symgrad.tensor.dispatch import bind, bind1, made, ndarray
 
 _ALL = [{"axis": tuple(range(ndim))} for ndim in range(65)]
 _ONE = [[{"axis": (axis,)} for axis in range(ndim)] for ndim in range(9)]
@@ -248,7 +249,11 @@ def _extreme(name: str, input: Tensor, dim: Any, keepdim: bool, other: Any) -> A
     if dim is None:
         return bind1(reduce.max_ if name == "max" else reduce.min_, input, _ALL[input.ndim])
     axis = normalize_dim(dim, input.ndim)
-    found = bind(order.max_dim if name == "max" else order.min_dim, (input,), {"axis": axis})
+    prim, params, data = order.max_dim if name == "max" else order.min_dim, {"axis": axis}, input._data
+    if type(data) is ndarray and data.dtype.kind == "f" and data.ndim and data.shape[axis] and not state.captures:
+        found = made(prim, (input,), params, prim.evaluate(data, axis=axis))
+    else:
+        found = bind(prim, (input,), params)
     if not keepdim:
         return getattr(returns, name)(*found)
     shape = tuple(input.shape)

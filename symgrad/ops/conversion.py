@@ -260,8 +260,10 @@ class Storage:
 def converter(name: str, dtype: DType) -> Any:
     """The method `name` that converts to `dtype`."""
 
+    params = {"dtype": dtype}
+
     def method(self: Tensor, memory_format: Any = None) -> Tensor:
-        return to(self, dtype)
+        return self if self.dtype is dtype else bind(ew.cast, (self,), params)
 
     method.__name__ = name
     method.__doc__ = f"This tensor as {dtype.name}."

@@ -47,7 +47,7 @@ def shape_of(*size: Any) -> tuple[int, ...]:
     if len(size) == 1 and not isinstance(size[0], int) and not hasattr(size[0], "__index__"):
         size = tuple(size[0])
     found = tuple([e if isinstance(e, int) else whole(e) for e in size])
-    if any([e < 0 for e in found]):
+    if found and min(found) < 0:
         raise ShapeError(f"Trying to create tensor with negative dimension {min(found)}: {list(map(int, found))}")
     return found
 
@@ -71,7 +71,7 @@ def sizes_in(size: Any, named: dict[str, Any]) -> Any:
 def place(out: Tensor, device: Any, requires_grad: bool) -> Tensor:
     """`out` on `device`, a leaf that may require grad."""
     where = default_device() if device is None else Device(device)
-    if where.type != out.device.type:
+    if where.type != "cpu" or type(out._data) is not np.ndarray:
         out = out.to(where)
     if requires_grad:
         out.requires_grad_(True)
@@ -140,8 +140,10 @@ def zeros(*size: Any, dtype: Any = None, device: Any = None, layout: Any = None,
     tensor([[0.],
             [0.]])
     """
-    return full(shape_of(*sizes_in(size, named)), 0, dtype=floating(dtype), device=device,
-                requires_grad=requires_grad)  # fmt: skip
+    shape = shape_of(*(sizes_in(size, named) if named else size))
+    if not state.captures:
+        return place(wrap(np.zeros(shape, floating(dtype).np)), device, requires_grad)
+    return full(shape, 0, dtype=floating(dtype), device=device, requires_grad=requires_grad)
 
 
 @op(method=False)
@@ -153,8 +155,10 @@ def ones(*size: Any, dtype: Any = None, device: Any = None, layout: Any = None, 
     >>> sg.ones(2, dtype=sg.int64)
     tensor([1, 1])
     """
-    return full(shape_of(*sizes_in(size, named)), 1, dtype=floating(dtype), device=device,
-                requires_grad=requires_grad)  # fmt: skip
+    shape = shape_of(*(sizes_in(size, named) if named else size))
+    if not state.captures:
+        return place(wrap(np.ones(shape, floating(dtype).np)), device, requires_grad)
+    return full(shape, 1, dtype=floating(dtype), device=device, requires_grad=requires_grad)
 
 
 @op(method=False)
@@ -194,6 +198,10 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any 
     tensor([5., 5.])
     """
     kind = input.dtype if dtype is None else dtypes.as_dtype(dtype)
+    data = input._data
+    if type(fill_value) is int and type(data) is np.ndarray and device is None and not state.captures:
+        out = wrap(np.full_like(data, fitting(fill_value, kind), kind.np))
+        return out.requires_grad_(True) if requires_grad else out
     where = input.device if device is None else device
     if input.is_contiguous() or isinstance(fill_value, Tensor):
         return full(input.shape, fill_value, dtype=kind, device=where, requires_grad=requires_grad)

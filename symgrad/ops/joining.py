@@ -21,11 +21,25 @@ from symgrad.tensor.dispatch import bind, made, ndarray
 
 
 def _infer_cat(*types: TensorType, dim: int, sizes: Any) -> TensorType:
+    check_extents(types, range(len(types)), dim)
     total = sizes[0]
     for extent in sizes[1:]:
         total = total + extent
     shape = types[0].shape
     return types[0].with_shape((*shape[:dim], total, *shape[dim + 1 :]))
+
+
+def check_extents(shapes: Any, numbers: Any, dim: int) -> None:
+    """Raise where tensors (or types) differ in another extent than `dim`; `numbers` are their places."""
+    first = shapes[0].shape
+    for number, x in zip(numbers, shapes):
+        if len(x.shape) != len(first):
+            raise ShapeError(f"Tensors must have same number of dimensions: got {len(first)} and {len(x.shape)}")
+        for d, (wanted, extent) in enumerate(zip(first, x.shape)):
+            if d != dim and wanted != extent:
+                raise ShapeError(
+                    f"Sizes of tensors must match except in dimension {dim}. Expected size {int(wanted)} but got size "
+                    f"{int(extent)} for tensor number {number} in the list.")
 
 
 def _cat(np: Any, xs: Any, dim: Any) -> Any:
@@ -109,24 +123,18 @@ def cat(tensors: Any, dim: int = 0, *, out: Any = None, axis: int | None = None)
         return with_out(cat)(given, dim, out=out)  # type: ignore[no-any-return]
     if not given:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
+    first = given[0]
+    dtype = first.dtype
     kept = [(i, x) for i, x in enumerate(given) if tuple(x.shape) != (0,)]
     for i, x in enumerate(given):
         if not x.ndim:
             raise ShapeError(f"zero-dimensional tensor (at position {i}) cannot be concatenated")
-    dtype = given[0].dtype if all(x.dtype is given[0].dtype for x in given) else result_type(*given)
+    dtype = dtype if all(x.dtype is dtype for x in given) else result_type(*given)
     if not kept:
         normalize_dim(dim, 1)
-        return convert(given[0], dtype).clone()  # type: ignore[no-any-return]
-    first = kept[0][1]
-    place = normalize_dim(dim, first.ndim)
-    for i, x in kept:
-        if x.ndim != first.ndim:
-            raise ShapeError(f"Tensors must have same number of dimensions: got {first.ndim} and {x.ndim}")
-        for d in range(x.ndim):
-            if d != place and x.shape[d] != first.shape[d]:
-                raise ShapeError(
-                    f"Sizes of tensors must match except in dimension {place}. Expected size {int(first.shape[d])} "
-                    f"but got size {int(x.shape[d])} for tensor number {i} in the list.")
+        return convert(first, dtype).clone()  # type: ignore[no-any-return]
+    place = normalize_dim(dim, kept[0][1].ndim)
+    check_extents([x for _, x in kept], [i for i, _ in kept], place)
     parts = tuple(convert(x, dtype) for _, x in kept)
     return bind(cat_p, parts, {"dim": place, "sizes": tuple(x.shape[place] for x in parts)})
 
@@ -147,6 +155,8 @@ def stack(tensors: Any, dim: int = 0) -> Tensor:
         if tuple(x.shape) != tuple(given[0].shape):
             raise ShapeError(f"stack expects each tensor to be equal size, but got {list(given[0].shape)} at entry 0 "
                              f"and {list(x.shape)} at entry {i}")
+    if not state.captures and not any([x._rg or x.dtype is not given[0].dtype for x in given]):
+        return wrap(np.ascontiguousarray(np.stack([x._data for x in given], place)))
     return cat([unsqueeze(x, place) for x in given], place)
 
 

@@ -50,6 +50,10 @@ def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None,
     """
     if end is None:
         start, end = 0, start
+    if type(start) is type(end) is type(step) is int and (end - start) * step >= 0 != step and not state.captures:
+        kind = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
+        if kind is dtypes.int64:
+            return place(wrap(np.arange(start, end, step)), device, requires_grad)
     start, end, step = (plain(v) for v in (start, end, step))
     ints = all(isinstance(v, int) for v in (start, end, step))
     kind = dtypes.as_dtype(dtype) if dtype is not None else dtypes.int64 if ints else dtypes.get_default_dtype()

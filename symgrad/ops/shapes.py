@@ -22,6 +22,7 @@ from symgrad.tensor.views import bind_view, view_on
 _SWAP = Named("TBackward0", dims=(1, 0))
 _transposed: dict[tuple[int, int, int], Named] = {}
 _unsqueezed: dict[tuple[int, int], dict[str, Any]] = {}
+WHOLE = slice(None)
 
 
 def normalize_dim(dim: int, ndim: int) -> int:
@@ -55,7 +56,10 @@ def sizes_of(shape: tuple[Any, ...]) -> tuple[int, ...]:
     """A shape given as ints or as one sequence."""
     if len(shape) == 1 and not isinstance(shape[0], int) and not isinstance(shape[0], Tensor):
         shape = tuple(shape[0])
-    return tuple(e if isinstance(e, int) else e.__index__() for e in shape)
+    for e in shape:
+        if not isinstance(e, int):
+            return tuple([e.__index__() for e in shape])
+    return shape
 
 
 @op(out=False)
@@ -81,7 +85,7 @@ def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
         except (ValueError, TypeError):
             pass  # what is wrong is told below
     size = sizes_of(sizes)
-    if -1 in size or state.captures or any([e < 0 for e in size]):
+    if state.captures or size and min(size) < 0:
         size = resolve_shape(size, input.numel())
     return bind_view(reshape_p, input, {"shape": size})
 
@@ -95,7 +99,9 @@ def view(input: Tensor, *shape: Any) -> Tensor:
     """
     if len(shape) == 1 and isinstance(shape[0], DType):
         return view_bits(input, shape[0])
-    size = resolve_shape(sizes_of(shape), input.numel())
+    size = sizes_of(shape)
+    if state.captures or size and min(size) < 0:
+        size = resolve_shape(size, input.numel())
     if not input.is_contiguous() and reshape_p.lower.layout(  # type: ignore[union-attr]
             tuple(input.shape), input.stride(), 0, shape=size) is None:  # fmt: skip
         raise ShapeError(
@@ -231,13 +237,16 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     >>> sg.zeros(1, 3, 1).squeeze(0).shape
     torch.Size([3, 1])
     """
-    dims = range(input.ndim) if dim is None else [dim] if isinstance(dim, int) else dim
+    if dim is None:
+        index = Named("SqueezeBackward0", index=tuple([0 if e == 1 else WHOLE for e in input.shape]))
+        return bind_view(slice_p, input, index)
+    dims = [dim] if isinstance(dim, int) else dim
     gone = {normalize_dim(d, input.ndim) for d in dims}
-    if dim is not None and len(gone) != len(tuple(dims)):
+    if len(gone) != len(tuple(dims)):
         raise ShapeError("dim appears multiple times in the list of dims")
-    index = tuple([0 if i in gone and e == 1 else slice(None) for i, e in enumerate(input.shape)])
-    kind = 0 if dim is None else 1 if isinstance(dim, int) else 2
-    return bind_view(slice_p, input, Named(f"SqueezeBackward{kind}", index=index))
+    places = tuple([0 if i in gone and e == 1 else WHOLE for i, e in enumerate(input.shape)])
+    kind = 1 if isinstance(dim, int) else 2
+    return bind_view(slice_p, input, Named(f"SqueezeBackward{kind}", index=places))
 
 
 @op(out=False)

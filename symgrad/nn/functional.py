@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 from symgrad.ops import functional as ops
+from symgrad.ops import statistics
 from symgrad.ops.functional import sigmoid, tanh
 from symgrad.ops.padding import pad
 from symgrad.tensor.core import Tensor
@@ -50,6 +51,24 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor
     return reduced(ops.abs(_difference(input, target)), reduction)
 
 
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """exp(input) divided by its sum along `dim`."""
+    return statistics.softmax(input, _softmax_dim("softmax", input, dim), dtype)
+
+
+def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """log(softmax(input, dim)), without losing small probabilities."""
+    return statistics.log_softmax(input, _softmax_dim("log_softmax", input, dim), dtype)
+
+
+def _softmax_dim(name: str, input: Tensor, dim: int | None) -> int:
+    if dim is not None:
+        return dim
+    warnings.warn(f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an "
+                  "argument.", UserWarning, stacklevel=3)  # fmt: skip
+    return 0 if input.ndim in (0, 1, 3) else 1
+
+
 def _difference(input: Tensor, target: Tensor) -> Any:
     return input - target
 
@@ -67,4 +86,5 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return ops.flatten(input, start_dim, end_dim)
 
 
-__all__ = ["flatten", "l1_loss", "linear", "mse_loss", "pad", "relu", "sigmoid", "tanh"]
+__all__ = ["flatten", "l1_loss", "linear", "log_softmax", "mse_loss", "pad", "relu", "sigmoid",
+           "softmax", "tanh"]  # fmt: skip

@@ -153,6 +153,10 @@ def with_out(function: Callable[..., Any]) -> Callable[..., Any]:
         with state.no_grad():
             result = function(*args, **kwargs)
             if isinstance(out, (tuple, list)):
+                for target, value in zip(out, result):
+                    if isinstance(target, Tensor) and target.dtype is not value.dtype:
+                        raise DTypeError(f"Expected out tensor to have dtype {value.dtype.name}, but got "
+                                         f"{target.dtype.name} instead")
                 written = [write_out(target, value) for target, value in zip(out, result)]
                 return result._make(written) if hasattr(result, "_make") else tuple(written)
             return write_out(out, result)

@@ -203,3 +203,7 @@ def corrcoef(input: Tensor) -> Tensor:
     if c.dtype.is_complex:
         return complex(c.real.clamp(-1, 1), c.imag.clamp(-1, 1))  # type: ignore[no-any-return]
     return c.clamp(-1, 1)  # type: ignore[no-any-return]
+
+
+for _name, _function in (("logsumexp", logsumexp), ("softmax", softmax), ("log_softmax", log_softmax)):
+    op(name=_name, namespace="special", method=False)(_function)

@@ -46,6 +46,8 @@ class LeftOut:
 
 
 LEFT_OUT: tuple[LeftOut, ...] = (
+    LeftOut("kthvalue", "errors", "the result is written once it is computed, so `out` may be the operand itself",
+            r"out: \(float32"),
     LeftOut("promotion", "values", "PyTorch gives complex32, a type that NumPy has not; symgrad gives complex64",
             "float16 and a complex"),
     LeftOut("tensor", "values", "PyTorch refuses NumPy's float where it takes Python's; symgrad takes both",

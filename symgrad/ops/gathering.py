@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.dtypes import bool_, int32, int64
+from symgrad.dtypes import INTEGRAL, bool_, int32, int64
 from symgrad.errors import DimError, DTypeError, ShapeError, TraceError
 from symgrad.ir.types import broadcast_shapes
 from symgrad.ops.index import read
@@ -44,6 +44,8 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """
     if input.ndim == 0:
         raise ShapeError("narrow() cannot be applied to a 0-dim tensor.")
+    if isinstance(start, Tensor) and (start.ndim or start.dtype.category != INTEGRAL):
+        raise ShapeError("start must be an 0-dim integral Tensor.")
     place, start = normalize_dim(dim, input.ndim), int(start)
     extent = input.shape[place]
     if length < 0:
@@ -56,7 +58,7 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     return slice_read(input, (WHOLE,) * place + (slice(start, start + length),) + (WHOLE,) * (input.ndim - place - 1))
 
 
-@op
+@op(out="exact")
 def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """`narrow` in memory of its own.
 
@@ -66,7 +68,7 @@ def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     return narrow(input, dim, start, length).clone()  # type: ignore[attr-defined, no-any-return]
 
 
-@op
+@op(out="exact")
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The places of dimension `dim` that the vector `index` names, in its order.
 
@@ -88,7 +90,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     return read(input, (vector,), (place,), wrap=False)  # type: ignore[no-any-return]
 
 
-@op
+@op(out="exact")
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """out[i, j, …] = input[i, j, …] with index[i, j, …] in place of the subscript of dimension `dim`.
 
@@ -122,7 +124,7 @@ def aligned_read(x: Tensor, dim: int, index: Tensor, wrap: bool) -> Tensor:
     return read(x, (index,), (dim,), True, wrap)  # type: ignore[no-any-return]
 
 
-@op
+@op(out="exact")
 def take(input: Tensor, index: Tensor) -> Tensor:
     """Elements of `input`, seen as one row-major vector, in the shape of `index`.
 
@@ -135,7 +137,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     return read(reshape(input, (-1,)), (index,), (0,))  # type: ignore[no-any-return]
 
 
-@op
+@op(out="exact")
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """`gather` with both operands broadcast first; without `dim`, of the flat tensor.
 
@@ -171,7 +173,7 @@ def positions(mask: Tensor, what: str) -> tuple[Tensor, ...]:
     return tuple(wrap(found) for found in np.nonzero(mask.array(what)))
 
 
-@op
+@op(out="exact")
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where the bool `mask` holds, as a vector; the two are broadcast.
 
@@ -196,7 +198,7 @@ def broadcast_pair(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     return expand(a, shape), expand(b, shape)
 
 
-@op
+@op(out="exact")
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """Subscripts of the elements that are not zero: one row each, or one vector per dimension.
 

@@ -58,7 +58,7 @@ def _plan_index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, a
     return Written(x, v, (at,), (place,), False, False, "add")
 
 
-@op(inplace=in_place("index_add_", _plan_index_add))
+@op(out="exact", inplace=in_place("index_add_", _plan_index_add))
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
     """A copy of `input` with alpha times each slice of `source` added to the slice that `index` names.
 
@@ -76,7 +76,7 @@ def _plan_index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> 
     return Written(x, v, (at,), (place,), False, False)
 
 
-@op(inplace=in_place("index_copy_", _plan_index_copy))
+@op(out="exact", inplace=in_place("index_copy_", _plan_index_copy))
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """A copy of `input` with each slice of `source` in place of the slice that `index` names.
 
@@ -87,7 +87,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
     return copied(input, _plan_index_copy(input, dim, index, source))
 
 
-@op(inplace=True)
+@op(out="exact", inplace=True)
 def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *,
                  include_self: bool = True) -> Tensor:  # fmt: skip
     """A copy of `input` where the slices of `source` brought to one place are made one: "prod", "mean", "amax", "amin".
@@ -101,7 +101,7 @@ def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce:
     return combined(x, v, ((at,), (place,), False, False), reduce, include_self, input)
 
 
-@op(inplace=True)
+@op(out="exact", inplace=True)
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """A copy of `input` whose slices named by `index` are filled with one value.
 
@@ -127,6 +127,8 @@ def _filling(value: Any, dtype: dtypes.DType, name: str) -> Tensor:
     if value.ndim:
         raise ShapeError(f"{name} only supports a 0-dimensional value tensor, but got tensor with {value.ndim} "
                          "dimension(s).")
+    if value.dtype.is_complex and not dtype.is_complex:
+        raise DTypeError(f"value cannot be converted to type {dtype.name} without overflow")
     return convert(value, dtype)  # type: ignore[no-any-return]
 
 
@@ -149,7 +151,7 @@ def _plan_index_put(input: Tensor, indices: Any, values: Tensor, accumulate: boo
     return Written(input, without_leading_ones(values, 0), found, dims, False, True, "add" if accumulate else "")
 
 
-@op(inplace=in_place("index_put_", _plan_index_put))
+@op(out="exact", inplace=in_place("index_put_", _plan_index_put))
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """A copy of `input` with `values` written to, or with `accumulate` added at, input[indices].
 
@@ -173,7 +175,7 @@ def _plan_put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = F
     return Written(flat[0], flat[1], (flat[2],), (0,), False, True, "add" if accumulate else "")
 
 
-@op(name="put", inplace=in_place("put_", _plan_put))
+@op(name="put", out="exact", inplace=in_place("put_", _plan_put))
 def put_flat(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """A copy of `input` with `source` written to, or added at, places of its row-major order.
 
@@ -195,7 +197,7 @@ def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
     return self
 
 
-@op(inplace=masked_fill_)
+@op(out="exact", inplace=masked_fill_)
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """`input` with `value`, a number or a 0-d tensor, where the bool `mask` holds.
 
@@ -206,7 +208,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     return where(mask, _filling(value, input.dtype, "masked_fill_"), input)
 
 
-@op(inplace=True)
+@op(out="exact", inplace=True)
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """`input` with the elements of `source`, in their order, where the bool `mask` holds.
 
@@ -248,7 +250,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     return slice_write(input, convert(src, input.dtype), at)
 
 
-@op(out=False)
+@op(out="exact")
 def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None,
                   step: int = 1) -> Tensor:  # fmt: skip
     """A copy of `input` whose places start … end of a dimension are `src`.

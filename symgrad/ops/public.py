@@ -27,7 +27,8 @@ class Public:
 
     `top`: at the top level of the package; `method`: on Tensor; `inplace`: with a twin `name_` (which may be
     given, where it can do better than to compute the value and assign it);
-    `out`: takes `out=`; `ufunc`: what the twin of an arithmetic operator runs straight on memory;
+    `out`: takes `out=` ("exact": of the result's own dtype, in memory that no operand has);
+    `ufunc`: what the twin of an arithmetic operator runs straight on memory;
     `namespace`: the submodule that has it ("linalg"), if it is not at the top.
     """
 
@@ -37,7 +38,7 @@ class Public:
     top: bool = True
     method: bool = True
     inplace: bool | Callable[..., Any] = False
-    out: bool = True
+    out: bool | str = True
     ufunc: Any = None
     namespace: str = ""
 
@@ -64,7 +65,7 @@ PUBLIC: dict[str, Public] = {}
 def op(function: F) -> F: ...
 @overload
 def op(*, name: str = "", aliases: tuple[str, ...] = (), top: bool = True, method: bool = True,
-       inplace: bool | Callable[..., Any] = False, out: bool = True, ufunc: Any = None,
+       inplace: bool | Callable[..., Any] = False, out: bool | str = True, ufunc: Any = None,
        namespace: str = "") -> Callable[[F], F]: ...  # fmt: skip
 def op(function: Any = None, *, name: str = "", **where: Any) -> Any:
     """Declare a public function; gives the function back unchanged.
@@ -87,7 +88,7 @@ def exports(namespace: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:
         if public.namespace == namespace and (public.top or namespace):
             called = numpy_words(public.function)
             if public.out:
-                called = with_out(called)
+                called = with_out(called, exact=public.out == "exact")
             for name in public.names:
                 yield name, called
             if public.inplace and one_tensor(public.function):
@@ -138,7 +139,7 @@ def numpy_words(function: Callable[..., Any]) -> Callable[..., Any]:
     return called
 
 
-def with_out(function: Callable[..., Any]) -> Callable[..., Any]:
+def with_out(function: Callable[..., Any], exact: bool = False) -> Callable[..., Any]:
     """`function` with the keyword `out`: a tensor (or a tuple of them) that receives the result."""
 
     @functools.wraps(function)
@@ -152,6 +153,8 @@ def with_out(function: Callable[..., Any]) -> Callable[..., Any]:
                 "differentiation, but one of the arguments requires grad.", hint="use the result that is returned")
         with state.no_grad():
             result = function(*args, **kwargs)
+            if exact:
+                check_exact(out, result, given[:-1])
             if isinstance(out, (tuple, list)):
                 for target, value in zip(out, result):
                     if isinstance(target, Tensor) and target.dtype is not value.dtype:
@@ -162,6 +165,17 @@ def with_out(function: Callable[..., Any]) -> Callable[..., Any]:
             return write_out(out, result)
 
     return called
+
+
+def check_exact(out: Tensor, value: Tensor, given: list[Any]) -> None:
+    """Raise where `out` has another dtype than the result, or memory of an operand."""
+    if isinstance(out, Tensor) and out.dtype is not value.dtype:
+        raise DTypeError(f"Expected out tensor to have dtype {value.dtype.name}, but got {out.dtype.name} instead")
+    if isinstance(out, Tensor) and tuple(out.shape) == tuple(value.shape) and out.numel():
+        if any(isinstance(x, Tensor) and x.owner is out.owner for x in given):
+            raise InplaceError(
+                "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single "
+                "memory location. Please clone() the tensor before performing the operation.", hint="clone() it first")
 
 
 def write_out(out: Tensor, value: Tensor) -> Tensor:

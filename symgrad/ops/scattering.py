@@ -75,7 +75,7 @@ def _plan_scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, va
     return Written(x, v, (at,), (place,), True, False, reduce or "")
 
 
-@op(inplace=in_place("scatter_", _plan_scatter))
+@op(out="exact", inplace=in_place("scatter_", _plan_scatter))
 def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None,
             reduce: str | None = None) -> Tensor:  # fmt: skip
     """A copy of `input` with src[i, j, …] written where `gather` by `index` would read; `src` may be a number.
@@ -94,7 +94,7 @@ def _plan_scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Wr
     return Written(x, v, (at,), (place,), True, False, "add")
 
 
-@op(inplace=in_place("scatter_add_", _plan_scatter_add))
+@op(out="exact", inplace=in_place("scatter_add_", _plan_scatter_add))
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """A copy of `input` with src[i, j, …] added where `gather` by `index` would read.
 
@@ -105,7 +105,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     return copied(input, _plan_scatter_add(input, dim, index, src))
 
 
-@op(inplace=True)
+@op(out="exact", inplace=True)
 def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *,
                    include_self: bool = True) -> Tensor:  # fmt: skip
     """A copy of `input` where all that `src` brings to one place is made one: "sum", "prod", "mean", "amax", "amin".

@@ -164,7 +164,7 @@ def complete(hooks: Hooks, g: Tensor) -> Tensor:
 def pull(node: Node, g: Any) -> Iterable[tuple[int, Any]]:
     """Run a node's rules: (operand position, cotangent) pairs."""
     plan = node.plan
-    values = unpack(node) if plan is None or plan.saves else _NOTHING
+    values = unpack(node) if plan is None or plan.saves or node.saved is FREED else _NOTHING
     puller = _pullers.get(plan)
     if puller is None:
         puller = _pullers[plan] = _puller(plan, node.prim)

@@ -9,11 +9,13 @@ import numpy as np
 from symgrad.dtypes import INTEGRAL, bool_, int32, int64
 from symgrad.errors import DimError, DTypeError, ShapeError, TraceError
 from symgrad.ir.types import broadcast_shapes
-from symgrad.ops.index import read
+from symgrad.ops.index import index_p, put, read
 from symgrad.ops.public import op
+from symgrad.ops.ranges import arange
 from symgrad.ops.shapes import expand, normalize_dim, reshape, slice_read
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
+from symgrad.tensor.views import OPERANDS, bind_view, writes_through
 
 WHOLE = slice(None)
 
@@ -46,6 +48,8 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
         raise ShapeError("narrow() cannot be applied to a 0-dim tensor.")
     if isinstance(start, Tensor) and (start.ndim or start.dtype.category != INTEGRAL):
         raise ShapeError("start must be an 0-dim integral Tensor.")
+    if isinstance(start, Tensor) and state.capture() is not None:
+        return _narrow_in_trace(input, normalize_dim(dim, input.ndim), start, length)
     place, start = normalize_dim(dim, input.ndim), int(start)
     extent = input.shape[place]
     if length < 0:
@@ -56,6 +60,24 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     if start + length > extent:
         raise ShapeError(f"start ({start}) + length ({length}) exceeds dimension size ({extent}).")
     return slice_read(input, (WHOLE,) * place + (slice(start, start + length),) + (WHOLE,) * (input.ndim - place - 1))
+
+
+def _narrow_in_trace(x: Tensor, place: int, start: Tensor, length: int) -> Tensor:
+    """A view whose place is known when the program runs."""
+    from symgrad.ops.functional import where
+
+    first = where(start < 0, start + x.shape[place], start).long()  # type: ignore[attr-defined]
+    return placed_view(x, place, first + arange(length))
+
+
+def placed_view(x: Tensor, dim: int, index: Tensor) -> Tensor:
+    """In a trace: the view of x at the places `index`, as they are now, of dimension `dim`."""
+    operand = wrap(state.capture().value_of(index))
+    return bind_view(index_p, x, {"dims": (dim,), "aligned": False, "wrap": True, OPERANDS: (operand,)})
+
+
+writes_through(index_p, lambda base, value, params: put(
+    base, value, params[OPERANDS], params["dims"], params["aligned"], params["wrap"]))  # fmt: skip
 
 
 @op(out="exact")

@@ -13,15 +13,15 @@ import numpy as np
 from symgrad import dtypes
 from symgrad.errors import DTypeError
 from symgrad.ops.functional import full_scalar, is_scalar, slice_read
-from symgrad.ops.gathering import positions
-from symgrad.ops.index import index_p, put, read
+from symgrad.ops.gathering import placed_view, positions
+from symgrad.ops.index import read
 from symgrad.ops.shape import slice_ as slice_p
 from symgrad.ops.subscripts import Subscript, check_mask, is_mask, parse
 from symgrad.ops.writing import Written, fill_where, fit_number, write
 from symgrad.tensor import state
-from symgrad.tensor.core import Tensor, wrap
+from symgrad.tensor.core import Tensor
 from symgrad.tensor.dispatch import ndarray
-from symgrad.tensor.views import OPERANDS, bind_view, mark_modified, view_on, writes_through
+from symgrad.tensor.views import mark_modified, view_on
 
 _BOUND = (int, type(None))
 _REST = [(slice(None),) * max(ndim - 1, 0) for ndim in range(65)]
@@ -91,14 +91,8 @@ def part_of(x: Tensor, parsed: Subscript, always: bool = False) -> Tensor:
     if not parsed.trivial or (always and not parsed.selected):
         x = slice_read(x, tuple(parsed.basic))
     for dim, index in reversed(parsed.selected):
-        # In a trace alone: eagerly a 0-d index is an int. The view keeps the index as it is now.
-        operand = wrap(state.capture().value_of(index))
-        x = bind_view(index_p, x, {"dims": (dim,), "aligned": False, "wrap": True, OPERANDS: (operand,)})
+        x = placed_view(x, dim, index)  # in a trace alone: eagerly a 0-d index is an int
     return x
-
-
-writes_through(index_p, lambda base, value, params: put(
-    base, value, params[OPERANDS], params["dims"], params["aligned"], params["wrap"]))  # fmt: skip
 
 
 def index_tensors(parsed: Subscript, part: Tensor, what: str) -> tuple[tuple[int, ...], tuple[Tensor, ...]]:

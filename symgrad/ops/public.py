@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
+import numpy as np
+
 from symgrad.errors import DTypeError, GradError, InplaceError, TraceError
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
@@ -167,15 +169,32 @@ def with_out(function: Callable[..., Any], exact: bool = False) -> Callable[...,
     return called
 
 
-def check_exact(out: Tensor, value: Tensor, given: list[Any]) -> None:
+def check_exact(out: Any, value: Tensor, given: list[Any]) -> None:
     """Raise where `out` has another dtype than the result, or memory of an operand."""
-    if isinstance(out, Tensor) and out.dtype is not value.dtype:
+    if not isinstance(out, Tensor):
+        return
+    if out.dtype is not value.dtype:
         raise DTypeError(f"Expected out tensor to have dtype {value.dtype.name}, but got {out.dtype.name} instead")
-    if isinstance(out, Tensor) and tuple(out.shape) == tuple(value.shape) and out.numel():
-        if any(isinstance(x, Tensor) and x.owner is out.owner for x in given):
-            raise InplaceError(
-                "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single "
-                "memory location. Please clone() the tensor before performing the operation.", hint="clone() it first")
+    check_single(out)
+    if any(isinstance(x, Tensor) and overlap(x, out) for x in given):
+        raise InplaceError("unsupported operation: some elements of the input tensor and the written-to tensor refer "
+                           "to a single memory location. Please clone() the tensor before performing the operation.",
+                           hint="clone() it first")  # fmt: skip
+
+
+def overlap(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors may have memory in common."""
+    if isinstance(a._data, np.ndarray) and isinstance(b._data, np.ndarray):
+        return np.may_share_memory(a._data, b._data)
+    return a.owner is b.owner
+
+
+def check_single(out: Tensor) -> None:
+    """Raise where several elements of what is to be written are one in memory."""
+    if any(s == 0 and e > 1 for e, s in zip(out.shape, out.stride())):
+        raise InplaceError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory "
+            "location. Please clone() the tensor before performing the operation.", hint="clone() it first")
 
 
 def write_out(out: Tensor, value: Tensor) -> Tensor:
@@ -194,8 +213,5 @@ def write_out(out: Tensor, value: Tensor) -> Tensor:
         out._base = out._view = out._type = None
         state.bump_epoch()
         return out
-    if any(s == 0 and e > 1 for e, s in zip(out.shape, out.stride())):
-        raise InplaceError(
-            "unsupported operation: more than one element of the written-to tensor refers to a single memory "
-            "location. Please clone() the tensor before performing the operation.", hint="clone() it first")
+    check_single(out)
     return out.copy_(value)  # type: ignore[no-any-return]

@@ -31,6 +31,7 @@ READS: dict[str, Callable[..., Any]] = {
     "0-d": lambda x, i, j, m: x[i[1]] * x[i[0], j[2]], "0-d beside": lambda x, i, j, m: x[i[0], j],
     "0-d then slice": lambda x, i, j, m: x[1:, i[1]], "gather": lambda x, i, j, m: x.gather(1, i[:, None]),
     "index_select": lambda x, i, j, m: x.index_select(1, i), "take": lambda x, i, j, m: x.take(i * 4 + 1),
+    "narrow": lambda x, i, j, m: x.narrow(1, j[2], 1) * x.narrow(0, i[0], 2).sum(0, keepdim=True)[:, :1],
     "take_along_dim": lambda x, i, j, m: sg.take_along_dim(x, j[None, :1], 0),
 }  # fmt: skip
 
@@ -74,6 +75,7 @@ WRITES: dict[str, Callable[..., Any]] = {
     "mask through a view": lambda x, v, i, j, m: assign(x.t(), m.t(), v[0, 0]),
     "index_add_": lambda x, v, i, j, m: x.index_add_(0, i, v, alpha=0.5),
     "scatter_": lambda x, v, i, j, m: x.scatter_(0, i[:, None], v),
+    "narrow": lambda x, v, i, j, m: x.narrow(0, i[0] + 1, 2).mul_(v[1:]),
     "index_copy_": lambda x, v, i, j, m: x.index_copy_(0, i[:2], v[:2]),
     "index_fill_": lambda x, v, i, j, m: x[:2].index_fill_(1, i, 3.0),
     "scatter_reduce_": lambda x, v, i, j, m: x.scatter_reduce_(0, i[:, None], v, "amax"),

@@ -21,6 +21,8 @@ LOOSE: dict[str, float] = {
 _SHAPE = "the shape of the result depends on the values"
 _LEAVES = "leaves the world of tensors"
 _VALUE = "the result is a Python value"
+_WRITTEN = "the result is written once it is computed, so `out` may be the operand itself"
+_WIDENED = "the result is converted to the dtype of `out` as elsewhere"
 
 EAGER: dict[str, str] = {
     **dict.fromkeys("nonzero masked_select unique bincount repeat_interleave".split(), _SHAPE),
@@ -46,12 +48,15 @@ class LeftOut:
 
 
 LEFT_OUT: tuple[LeftOut, ...] = (
-    LeftOut("kthvalue", "errors", "the result is written once it is computed, so `out` may be the operand itself",
-            r"out: \(float32"),
+    LeftOut("kthvalue", "errors", _WRITTEN, r"out: \(float32"),
+    LeftOut("gather", "errors", _WRITTEN, r"out: (float32\[6\]|int64)"),
+    LeftOut("take masked_select", "errors", _WRITTEN, r"out: (float32\[6\]|int64|bool)"),
+    LeftOut("cat", "errors", _WRITTEN, r"\[0\], float32\[4, 6\]\), .* out: float32\[0\]"),
+    LeftOut("index_select", "errors", "`out` takes the result's shape before it is looked at for overlap", "out: "),
+    LeftOut("gather", "errors", _WIDENED, "out: float64"),
+    LeftOut("multinomial", "errors", _WIDENED, "out: float64"),
     LeftOut("promotion", "values", "PyTorch gives complex32, a type that NumPy has not; symgrad gives complex64",
             "float16 and a complex"),
-    LeftOut("tensor", "values", "PyTorch refuses NumPy's float where it takes Python's; symgrad takes both",
-            "NumPy's float as an integer"),
     LeftOut("linalg.norm", "second", "at zero PyTorch's second derivative of the norm is nan, symgrad's is 0",
             r"subgradients_at_zero .*\(None,\), \{keepdim: False\}"),
     LeftOut("addbmm", "forms", "PyTorch's addbmm_ gives its operand another shape; symgrad's raises as its other "

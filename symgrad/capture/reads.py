@@ -2,27 +2,52 @@
 
 While tracing, a profile hook sees each user function as it is called; `dis` lists the names and
 attribute chains its code loads, and they are resolved before the body runs. Each becomes a guard
-(numbers and strings by value, functions by code, containers by items, tensors by identity). Looking
-again after the trace tells whether the function changed one of them: a side effect, which is undone.
+(`snapshots.py` says by what of it). Looking again after the trace tells whether the function changed one
+of them: a side effect, which is undone. What cannot be looked at without changing it (an iterator, the
+clock) is refused as soon as it is met.
 """
 
 from __future__ import annotations
 
+import contextvars
+import functools
+import os
 import random
 import sys
-import sysconfig
 import types
+import weakref
 from typing import Any
 
 import numpy as np
 
-from symgrad.capture.scan import attribute_names, chains
+from symgrad.capture.kinds import (
+    REFUSED,
+    frame_closure,
+    has,
+    is_library,
+    is_now,
+    is_package,
+    is_used_up,
+    is_users,
+    is_users_code,
+    look,
+    slots_of,
+)
+from symgrad.capture.scan import attribute_names, chains, names_asked_for
+from symgrad.capture.snapshots import (
+    CONTAINERS,
+    GENERATORS,
+    KNOWN,
+    MISSING,
+    SCALARS,
+    contents,
+    put_back,
+    same,
+    snapshot,
+)
 from symgrad.errors import Loc, SideEffectError, is_user_file
 from symgrad.tensor.core import Tensor
-
-_STDLIB = tuple(p for p in (sysconfig.get_path("stdlib"), sysconfig.get_path("purelib")) if p)
-_SCALARS = (bool, int, float, complex, str, bytes, type(None))
-_MISSING = object()
+from symgrad.tensor.memory import memory_under
 
 
 class Read:
@@ -39,20 +64,29 @@ class Read:
         self.seen = snapshot(value)
         self.loc = loc
         # A Module's attributes cannot be rebound unseen; what they hold can be changed.
-        self.protected = hasattr(holder, "_parameters") and how == "attr" and self.seen[0] not in ("list", "dict")
+        self.protected = has(holder, "_parameters") and how == "attr" and self.seen[0] in _BY_IDENTITY
+
+    @property
+    def by_identity(self) -> bool:
+        """Whether it is the same as long as it is this very object."""
+        return self.seen[0] in _BY_IDENTITY and self.how in ("global", "item", "deref", "attr")
 
     def current(self) -> Any:
         """The value now."""
+        if self.how == "itself":
+            return self.holder
+        if self.how == "context":
+            return _in_context(self.holder)
         if self.how == "global":
-            return self.holder.get(self.key, _MISSING)
+            return self.holder.get(self.key, MISSING)
         if self.how == "deref":
-            return _contents(self.holder)
+            return contents(self.holder)
         if self.how == "item":
             try:
                 return self.holder[self.key]
             except LookupError:
-                return _MISSING
-        return getattr(self.holder, self.key, _MISSING)
+                return MISSING
+        return look(self.holder, self.key)
 
     def changed(self) -> bool:
         """Whether a trace that saw the old value no longer holds."""
@@ -61,14 +95,10 @@ class Read:
     def restore(self) -> None:
         """Put the value back as it was seen (undoing a side effect of tracing)."""
         kind, old = self.seen[0], self.value
-        if kind == "list":
-            old[:] = self.seen[2]
-        elif kind == "dict":
-            old.clear()
-            old.update(self.seen[2])
-        if self.current() is old:
+        put_back(old, self.seen)
+        if self.current() is old or self.how in ("itself", "context"):
             return
-        if old is _MISSING:
+        if old is MISSING:
             delattr(self.holder, self.key)
         elif self.how in ("global", "item"):
             self.holder[self.key] = old
@@ -78,44 +108,15 @@ class Read:
             setattr(self.holder, self.key, old)
 
 
-def _contents(cell: Any) -> Any:
+def _in_context(variable: contextvars.ContextVar[Any]) -> Any:
     try:
-        return cell.cell_contents
-    except ValueError:
-        return _MISSING
+        return variable.get()
+    except LookupError:
+        return MISSING
 
 
-def snapshot(value: Any) -> tuple[Any, ...]:
-    """What of `value` a trace may depend on."""
-    if isinstance(value, _SCALARS):
-        return ("scalar", value)
-    if isinstance(value, (types.FunctionType, types.MethodType)):
-        function: Any = getattr(value, "__func__", value)
-        closure = tuple(_brief(_contents(c)) for c in function.__closure__ or ())
-        return ("code", value.__code__, (function.__defaults__, function.__kwdefaults__, closure,
-                                         id(getattr(value, "__self__", None))))  # fmt: skip
-    if type(value) is list:
-        return ("list", tuple(id(v) if not isinstance(v, _SCALARS) else v for v in value), list(value))
-    if type(value) is tuple:
-        return ("tuple", tuple(id(v) if not isinstance(v, _SCALARS) else v for v in value), value)
-    if type(value) is dict:
-        return ("dict", tuple((k, id(v) if not isinstance(v, _SCALARS) else v) for k, v in value.items()), dict(value))
-    return ("object", value)
-
-
-def _brief(value: Any) -> Any:
-    return value if isinstance(value, _SCALARS) else id(value)
-
-
-def same(a: tuple[Any, ...], b: tuple[Any, ...]) -> bool:
-    """Whether two snapshots agree."""
-    if a[0] != b[0]:
-        return False
-    if a[0] == "object":
-        return a[1] is b[1]
-    if a[0] == "code":
-        return a[1] is b[1] and a[2] == b[2]
-    return bool(a[1] == b[1]) and repr(type(a[1])) == repr(type(b[1])) or (a[1] != a[1] and b[1] != b[1])
+_BY_IDENTITY = ("scalar", "object", "code", "tuple")
+_MOST_OBJECTS = 1000
 
 
 class Reads:
@@ -129,6 +130,8 @@ class Reads:
         self._objects: dict[int, tuple[Any, str]] = {}
         self._outside: dict[int, Any] = {}
         self._inner: dict[types.CodeType, set[str]] = {}
+        self._asked: set[str] = set()
+        self._defaults: set[int] = set()
         self._random = random.getstate()
         self._np_random = np.random.get_state()
 
@@ -147,22 +150,22 @@ class Reads:
     def _hook(self, frame: Any, event: str, arg: Any) -> None:
         if event == "call":
             self._call(frame)
-        elif event == "c_call" and arg is print and _is_users_code(frame.f_code):
+        elif event == "c_call" and (arg in REFUSED or is_now(arg)) and is_users_code(frame.f_code):
             loc = Loc(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
-            raise SideEffectError("print() would be called while tracing only", loc=loc,
-                                  hint="return what is to be printed")  # fmt: skip
+            raise SideEffectError(f"{arg.__name__}() would be called while tracing only", loc=loc,
+                                  hint=REFUSED.get(arg, "pass it as an argument"))  # fmt: skip
         elif event == "c_call" and self.random_loc is None:
             owner = getattr(arg, "__self__", None)
             if isinstance(owner, (random.Random, np.random.RandomState)):
-                while frame is not None and (not is_user_file(frame.f_code.co_filename) or _is_library(frame.f_code)):
+                while frame is not None and (not is_user_file(frame.f_code.co_filename) or is_library(frame.f_code)):
                     frame = frame.f_back
                 if frame is not None:
                     self.random_loc = Loc(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
 
     def _call(self, frame: Any) -> None:
         code = frame.f_code
-        own_layer = f"symgrad{_SEP}nn{_SEP}" in code.co_filename
-        if not own_layer and (not is_user_file(code.co_filename) or _is_library(code)):
+        own_layer = f"symgrad{os.sep}nn{os.sep}" in code.co_filename
+        if not own_layer and (not is_user_file(code.co_filename) or is_library(code)):
             return
         free = dict(zip(code.co_freevars, frame_closure(frame)))
         for (kind, name, attrs), line in chains(code).items():
@@ -170,27 +173,30 @@ class Reads:
             if kind == "global":
                 if own_layer:
                     continue
-                value = frame.f_globals.get(name, _MISSING)
-                if value is _MISSING:
+                value = frame.f_globals.get(name, MISSING)
+                if value is MISSING:
                     continue
                 self._add(frame.f_globals, name, "global", name, value, loc)
             elif kind == "deref":
                 cell = free.get(name)
-                value = _contents(cell) if cell is not None else _MISSING
-                if value is _MISSING:
+                value = contents(cell) if cell is not None else MISSING
+                if value is MISSING:
                     continue
                 if name not in self._inner.get(code, ()):
                     self._add(cell, name, "deref", name, value, loc)
                 elif id(value) not in self._outside:
                     continue
             else:
-                value = frame.f_locals.get(name, _MISSING)
-                if id(value) not in self._outside and not hasattr(value, "_parameters"):
+                value = frame.f_locals.get(name, MISSING)
+                if id(value) not in self._outside and not has(value, "_parameters"):
                     continue  # made while tracing: no state of the user's
+                if id(value) in self._defaults:
+                    self._add(value, "", "itself", name, value, loc)
             self._reach(value, name)
             self._follow(value, name, attrs, loc)
         if code.co_cellvars:
             self._note_inner(code, code.co_cellvars)
+        self._asked |= set() if own_layer else names_asked_for(code)
         for name in () if own_layer else attribute_names(code):
             if name not in self._names:
                 self._names[name] = loc
@@ -206,71 +212,94 @@ class Reads:
 
     def _reach(self, value: Any, text: str, depth: int = 4) -> None:
         """Note the user's objects under `value`: attributes of theirs that the code names are read."""
-        if type(value) in (list, tuple, dict):
+        if isinstance(value, CONTAINERS):
             self._outside[id(value)] = value
             if depth and len(self._objects) < _MOST_OBJECTS:
-                items = value.items() if type(value) is dict else enumerate(value)
+                items = dict.items(value) if isinstance(value, dict) else enumerate(value)
                 for key, item in list(items)[:_MOST_OBJECTS]:
-                    label = repr(key) if isinstance(key, _SCALARS) else type(key).__name__
+                    label = repr(key) if isinstance(key, SCALARS) else type(key).__name__
                     self._reach(item, f"{text}[{label}]", depth - 1)
+            if not has(value, "__dict__"):
+                return
+        elif isinstance(value, types.FunctionType):
+            for item in (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()):
+                if isinstance(item, CONTAINERS):
+                    self._defaults.add(id(item))
+                self._reach(item, f"{text}'s default", depth - 1)
+            return
+        elif isinstance(value, functools.partial):
+            self._reach((value.func, value.args, value.keywords), text, depth)
+            return
+        elif isinstance(value, weakref.ref):
+            self._reach(value(), text, depth)
             return
         if id(value) in self._objects or len(self._objects) >= _MOST_OBJECTS:
             return
-        if not _is_users(value) and not hasattr(value, "_forward_hooks"):
+        if not is_users(value) and not has(value, "_forward_hooks"):
             return
         self._objects[id(value)] = (value, text)
         self._outside[id(value)] = value
         for name, loc in list(self._names.items()):
             self._attribute(value, text, name, loc)
         if depth and not isinstance(value, type):
-            for key, item in list(vars(value).items()):
-                self._reach(item, f"{text}.{key}", depth - 1)
+            for key in [*getattr(value, "__dict__", ()), *slots_of(value)]:
+                self._reach(look(value, key), f"{text}.{key}", depth - 1)
 
     def _attribute(self, holder: Any, text: str, name: str, loc: Loc) -> None:
         if isinstance(getattr(type(holder), name, None), property) or (
             isinstance(holder, type) and isinstance(holder.__dict__.get(name), property)
         ):
             return
-        value = getattr(holder, name, _MISSING)
-        known = (*_SCALARS, list, tuple, dict, Tensor, np.ndarray, types.FunctionType)
-        if value is _MISSING and not isinstance(holder, type) or isinstance(value, known):
+        value = look(holder, name)
+        known = isinstance(value, (*KNOWN, Tensor)) or is_used_up(value)
+        if known or value is MISSING and not isinstance(holder, type):
             self._add(holder, name, "attr", f"{text}.{name}", value, loc)
 
     def _follow(self, value: Any, text: str, steps: tuple[Any, ...], loc: Loc) -> None:
         for how, key in steps:
             if how == "item":
-                if not isinstance(value, (dict, list, tuple)):
+                if not isinstance(value, (*CONTAINERS, os.environ.__class__)):
                     return
+                holder: Any
                 holder, text = value, f"{text}[{key!r}]"
                 try:
                     value = dict.__getitem__(holder, key) if isinstance(holder, dict) else holder[key]
                 except (LookupError, TypeError):
                     return
-                if isinstance(value, float) and hasattr(holder, "lifts_floats"):
+                if isinstance(value, float) and has(holder, "lifts_floats"):
                     return  # a host scalar, read anew at each call
                 if type(holder) is not tuple:
                     self._add(holder, key, "item", text, value, loc)
                 continue
-            if value is _MISSING or isinstance(value, (Tensor, *_SCALARS, np.ndarray)) or _is_package(value):
+            if isinstance(value, Tensor) and (key == "requires_grad" or key in value.__dict__):
+                self._add(value, key, "attr", f"{text}.{key}", look(value, key), loc)
                 return
-            if isinstance(value, type) and not _is_users(value):
+            if isinstance(value, contextvars.ContextVar) and key == "get":
+                self._add(value, key, "context", f"{text}.get()", _in_context(value), loc)
+                return
+            if value is MISSING or isinstance(value, (Tensor, *SCALARS, np.ndarray)) or is_package(value):
+                return
+            if isinstance(value, type) and not is_users(value):
                 return
             if isinstance(getattr(type(value), key, None), property):
                 return
             holder, text = value, f"{text}.{key}"
-            value = getattr(holder, key, _MISSING)
-            if value is _MISSING:
+            value = look(holder, key)
+            if value is MISSING:
                 return
             if isinstance(value, types.MethodType):
-                if hasattr(holder, "_parameters"):  # only there is a rebound method seen for free
+                if has(holder, "_parameters"):  # only there is a rebound method seen for free
                     self._add(holder, key, "attr", text, value, loc)
                 return
             self._add(holder, key, "attr", text, value, loc)
 
     def roots(self, function: Any, arguments: list[Any]) -> None:
         """What is known before the trace: the arguments, and the function's own code and defaults."""
+        here = Loc("", 0, getattr(function, "__name__", ""))
         for value in (*arguments, getattr(function, "__self__", None), function):
             self._reach(value, "argument")
+            if isinstance(value, GENERATORS) or is_used_up(value):
+                self._add(value, "", "itself", "argument", value, here)
         function = getattr(function, "__func__", function)
         if isinstance(function, types.FunctionType):
             code = function.__code__
@@ -281,6 +310,9 @@ class Reads:
                 self._add(function, key, "attr", f"{function.__name__}.{key}", getattr(function, key), loc)
 
     def _add(self, holder: Any, key: str, how: str, text: str, value: Any, loc: Loc) -> None:
+        if is_used_up(value):
+            raise SideEffectError(f"{text} is an iterator: the compiled program would not take its next item", loc=loc,
+                                  hint="pass the items as arguments")  # fmt: skip
         place = (id(holder), key, how)
         if place not in self.found and not isinstance(value, (types.ModuleType, type, types.BuiltinFunctionType)):
             self.found[place] = Read(holder, key, how, text, value, loc)
@@ -298,9 +330,16 @@ class Reads:
             np.random.set_state(self._np_random)
         return moved
 
-    def guards(self) -> list[Read]:
-        """The reads a variant depends on."""
-        return [read for read in self.found.values() if read.value is not _MISSING]
+    def guards(self, memories: set[int]) -> list[Read]:
+        """The reads a variant depends on; arrays on the `memories` of cells are read anew and may change."""
+        kept = []
+        for read in self.found.values():
+            if read.seen[0] == "generator" or read.value is MISSING and read.key not in self._asked:
+                continue
+            if read.seen[0] == "array" and id(memory_under(read.value)) in memories:
+                read.seen = ("object", read.value)
+            kept.append(read)
+        return kept
 
     def side_effects(self) -> list[Read]:
         """The reads whose value the traced function changed; all are put back."""
@@ -308,50 +347,3 @@ class Reads:
         for read in changed:
             read.restore()
         return changed
-
-
-_SEP = __import__("os").sep
-
-
-def _is_users_code(code: types.CodeType) -> bool:
-    return is_user_file(code.co_filename) and not _is_library(code)
-
-
-def _is_library(code: types.CodeType) -> bool:
-    return code.co_filename.startswith(_STDLIB)
-
-
-def _is_package(value: Any) -> bool:
-    return isinstance(value, types.ModuleType) and value.__name__.split(".")[0] in ("symgrad", "numpy", "math")
-
-
-def frame_closure(frame: Any) -> list[Any]:
-    """The closure cells of a just-called frame, in `co_freevars` order (by its function, if found)."""
-    code = frame.f_code
-    if not code.co_freevars:
-        return []
-    import gc
-
-    for candidate in gc.get_referrers(code):
-        if isinstance(candidate, types.FunctionType) and candidate.__closure__:
-            values = [_contents(c) for c in candidate.__closure__]
-            live = [frame.f_locals.get(n, _MISSING) for n in code.co_freevars]
-            if all(a is b for a, b in zip(values, live)):
-                return list(candidate.__closure__)
-    return []
-
-
-def _is_users(value: Any) -> bool:
-    """Whether a value is an object (or class) of the user's own making."""
-    kind = value if isinstance(value, type) else type(value)
-    if isinstance(value, (Tensor, types.ModuleType, types.FunctionType, types.MethodType)):
-        return False
-    if not kind.__flags__ & _HEAP_TYPE or not hasattr(value, "__dict__"):
-        return False
-    package = str(kind.__module__).partition(".")[0]
-    return package not in _NOT_USERS and package not in sys.stdlib_module_names or kind.__module__ == "__main__"
-
-
-_HEAP_TYPE = 1 << 9
-_NOT_USERS = ("symgrad", "numpy", "builtins")
-_MOST_OBJECTS = 1000

@@ -15,10 +15,16 @@ def attribute_names(code: types.CodeType) -> tuple[str, ...]:
     if found is None:
         names = {str(i.argval) for i in dis.get_instructions(code) if i.opname in _ATTRIBUTE_OPS}
         names = {n for n in names if not n.startswith("__")}
-        if "getattr" in code.co_names:
-            names |= {c for c in code.co_consts if isinstance(c, str) and c.isidentifier()}
+        names |= names_asked_for(code)
         found = _attributes[code] = tuple(sorted(names))
     return found
+
+
+def names_asked_for(code: types.CodeType) -> set[str]:
+    """Attributes that `getattr` or `hasattr` may be called with: whether there are any matters too."""
+    if not {"getattr", "hasattr"} & set(code.co_names):
+        return set()
+    return {c for c in code.co_consts if isinstance(c, str) and c.isidentifier()}
 
 
 _attributes: dict[types.CodeType, tuple[str, ...]] = {}

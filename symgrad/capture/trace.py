@@ -217,7 +217,7 @@ def _finish(
     )  # fmt: skip
     traced = Traced(
         graph, structure, outputs, arguments, state_cells, grads, dict(capture.hosts), {},
-        tuple(capture.conditions), reads.guards(), list(capture.members.values()),
+        tuple(capture.conditions), reads.guards(set(capture.by_memory)), list(capture.members.values()),
         [(entry[0], entry[1]) for entry in capture.draws.values()], dict(capture.leaf_of),
         [s for s in capture.grads.values() if s.read_first],
         tuple(i for i, o in enumerate(outputs) if o.group >= 0),
@@ -253,7 +253,7 @@ def _finish(
             reads.side_effects()
             raise
         _refuse_effects(reads)
-        traced.reads[:] = reads.guards()
+        traced.reads[:] = reads.guards(set(capture.by_memory))
 
     traced.lift = lift
     if any(eqn.prim is custom or eqn.params.get("hooks") for eqn in graph.eqns):
@@ -269,6 +269,11 @@ def _refuse_effects(reads: Reads) -> None:
             "frozen into the graph", loc=reads.random_loc,
             hint="draw with symgrad's own generator, or pass the number as an argument")
     changed = reads.side_effects()
+    drawn = [read for read in changed if read.seen[0] == "generator"]
+    if drawn:
+        raise RandomStateError(
+            f"{drawn[0].text} was drawn from while tracing; its draw would be frozen into the graph",
+            loc=drawn[0].loc, hint="draw with symgrad's own generator, or pass the number as an argument")
     if changed:
         raise SideEffectError(
             f"the traced function changed {changed[0].text!r}, which the compiled program would not",

@@ -95,7 +95,7 @@ def _reads(writer: _Writer, variant: "Variant") -> None:
     """Globals, closures and plain attributes: identity when that suffices, else a full comparison."""
     for i, read in enumerate(variant.guards.always):
         holder = writer.const(f"h{i}", read.holder)
-        if read.seen[0] in ("list", "dict"):
+        if not read.by_identity:
             writer.check(writer.const(f"r{i}", read.changed) + "()")
             continue
         value = writer.const(f"v{i}", read.current())

@@ -1,0 +1,105 @@
+"""Whose an object is and what may be asked of it while tracing: the user's, a library's, one that is used up."""
+
+from __future__ import annotations
+
+import builtins
+import datetime
+import os
+import sys
+import sysconfig
+import time
+import types
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from symgrad.capture.snapshots import MISSING, contents
+from symgrad.errors import is_user_file
+from symgrad.tensor.core import Tensor
+
+_STDLIB = tuple(p for p in (sysconfig.get_path("stdlib"), sysconfig.get_path("purelib")) if p)
+
+
+def look(holder: Any, name: str) -> Any:
+    """An attribute, MISSING where there is none; a user's `__getattr__` may say so with a LookupError."""
+    try:
+        return getattr(holder, name, MISSING)
+    except LookupError:
+        return MISSING
+
+
+def has(holder: Any, name: str) -> bool:
+    """Whether there is such an attribute."""
+    return look(holder, name) is not MISSING
+
+
+_TIMES = ("time", "time_ns", "perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns", "process_time")
+REFUSED: dict[Any, str] = {
+    print: "return what is to be printed", open: "read it outside", builtins.input: "ask outside",
+    globals: "name the variable", vars: "name the attribute", os.urandom: "draw with symgrad's own generator",
+    **{getattr(time, name): "measure outside" for name in _TIMES},
+}  # fmt: skip
+"""What Python's functions in C tell or do at that moment, with the way out; seen only where user code calls them."""
+
+
+def is_now(function: Any) -> bool:
+    """Whether this is a method that asks a date of the clock."""
+    owner = getattr(function, "__self__", None)
+    dates = isinstance(owner, type) and issubclass(owner, datetime.date)
+    return dates and function.__name__ in ("now", "today", "utcnow")
+
+
+def is_used_up(value: Any) -> bool:
+    """Whether looking at the items of `value` takes them away: an iterator not of the user's own writing."""
+    if not isinstance(value, Iterator) or isinstance(value, (Tensor, Mapping)):
+        return False
+    return isinstance(value, types.GeneratorType) or not type(value).__flags__ & _HEAP_TYPE or \
+        type(value).__module__ in ("itertools", "_io", "_csv")  # fmt: skip
+
+
+def slots_of(value: Any) -> list[str]:
+    """The names of the attributes that an object keeps in slots."""
+    names = [getattr(kind, "__slots__", ()) for kind in type(value).__mro__ if kind.__flags__ & _HEAP_TYPE]
+    return [n for slots in names for n in ((slots,) if isinstance(slots, str) else slots) if not n.startswith("__")]
+
+
+def is_users_code(code: types.CodeType) -> bool:
+    return is_user_file(code.co_filename) and not is_library(code)
+
+
+def is_library(code: types.CodeType) -> bool:
+    return code.co_filename.startswith(_STDLIB)
+
+
+def is_package(value: Any) -> bool:
+    return isinstance(value, types.ModuleType) and value.__name__.split(".")[0] in ("symgrad", "numpy", "math")
+
+
+def frame_closure(frame: Any) -> list[Any]:
+    """The closure cells of a just-called frame, in `co_freevars` order (by its function, if found)."""
+    code = frame.f_code
+    if not code.co_freevars:
+        return []
+    import gc
+
+    for candidate in gc.get_referrers(code):
+        if isinstance(candidate, types.FunctionType) and candidate.__closure__:
+            values = [contents(c) for c in candidate.__closure__]
+            live = [frame.f_locals.get(n, MISSING) for n in code.co_freevars]
+            if all(a is b for a, b in zip(values, live)):
+                return list(candidate.__closure__)
+    return []
+
+
+def is_users(value: Any) -> bool:
+    """Whether a value is an object (or class) of the user's own making."""
+    kind = value if isinstance(value, type) else type(value)
+    if isinstance(value, (Tensor, types.ModuleType, types.FunctionType, types.MethodType)):
+        return False
+    if not kind.__flags__ & _HEAP_TYPE or not has(value, "__dict__") and not slots_of(value):
+        return False
+    package = str(kind.__module__).partition(".")[0]
+    return package not in _NOT_USERS and package not in sys.stdlib_module_names or kind.__module__ == "__main__"
+
+
+_HEAP_TYPE = 1 << 9
+_NOT_USERS = ("symgrad", "numpy", "builtins")

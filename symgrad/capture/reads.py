@@ -90,7 +90,8 @@ class Read:
 
     def changed(self) -> bool:
         """Whether a trace that saw the old value no longer holds."""
-        return not same(self.seen, snapshot(self.current()))
+        now = self.current()
+        return now is not self.seen[1] if self.seen[0] == "object" else not same(self.seen, snapshot(now))
 
     def restore(self) -> None:
         """Put the value back as it was seen (undoing a side effect of tracing)."""

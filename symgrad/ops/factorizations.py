@@ -171,7 +171,7 @@ def eig(A: Tensor) -> Any:
 
     Gradient: defined for cotangents that do not depend on the phases of the vectors, and distinct eigenvalues.
     Raises: LinAlgError for inf or nan.
-    Device: CuPy has it from version 14 on.
+    Note: CuPy has it from version 14 on.
     Source: Boeddeker et al. 2017.
     >>> sg.linalg.eig(sg.tensor([[2., 0.], [0., 3.]])).eigenvalues
     tensor([2.+0.j, 3.+0.j])

@@ -35,7 +35,7 @@ def step(x):
     return loss
 
 def branches(x):
-    if x.sum() > 0:
+    if sum(x.tolist()) > 0:
         return x
     return -x
 

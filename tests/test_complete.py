@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
 import inspect
 from pathlib import Path
@@ -60,6 +61,7 @@ def test_every_rule_is_tested() -> None:
     assert mark.args[1] is RULES
 
 
+@functools.cache
 def raised() -> set[str]:
     """Names in `raise X(...)` and `return X(...)` anywhere in the package."""
     found = set()

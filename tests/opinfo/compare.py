@@ -58,7 +58,8 @@ def difference(mine: Any, theirs: Any, *, numbers: bool = True, loose: float = 1
         theirs = int(theirs)
     if not numbers and type(mine) is type(theirs):
         return None
-    return None if type(mine) is type(theirs) and mine == theirs else f"{mine!r} for {theirs!r}"
+    alike = type(mine) is type(theirs) or type(theirs) is int and isinstance(mine, int) and not isinstance(mine, bool)
+    return None if alike and mine == theirs else f"{mine!r} for {theirs!r}"
 
 
 def names_of(result: Any) -> list[str]:

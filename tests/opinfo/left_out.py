@@ -29,6 +29,9 @@ EAGER: dict[str, str] = {
     **dict.fromkeys("__getitem__ setitem".split(), f"with a boolean mask, {_SHAPE}"),
     **dict.fromkeys("item numpy array_protocol dlpack tolist data_ptr repr pickle deepcopy".split(), _LEAVES),
     **dict.fromkeys("equal allclose".split(), _VALUE),
+    "out": "a tensor given as out= that has another shape is resized",
+    "narrow": "a view whose place a tensor says cannot be returned",
+    "logspace": "of integer dtypes, ends that are tensors are read",
 }
 """Under `compile` these warn once and run eagerly (under `fullgraph=True`: a TraceError); both are checked."""
 

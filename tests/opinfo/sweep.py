@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -96,8 +97,8 @@ class RanEagerly(Exception):
 
 
 def pick(items: Any, limit: int | None) -> list[Any]:
-    """At most `limit` of the items, evenly spread, the first among them."""
-    found = list(items)
+    """At most `limit` of the items, evenly spread over the first of them (making a sample takes time too)."""
+    found = list(items if limit is None else islice(items, 15 * limit))
     if limit is None or len(found) <= limit:
         return found
     return [found[i * len(found) // limit] for i in range(limit)]

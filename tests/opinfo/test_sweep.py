@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from opinfo import grouped, sweep
 from opinfo.cases import Case, load
+from opinfo.convert import OutOfScope
 from opinfo.left_out import EAGER, LEFT_OUT
-from opinfo.named import NAMES, group_of
+from opinfo.named import NAMES
+from symgrad.testing.cuda_module import available
 
 TABLE = load()
 DTYPES = [torch.float32, torch.float64, torch.int64, torch.bool, torch.complex64]
-ONE_IN = 4
-"""Numba takes a second for an operation, an emulated kernel nearly that: so many share one test's turn."""
+ONE_IN = 6
+"""Numba takes a second for an operation, an emulated kernel nearly that: one in so many runs here."""
 
 
 def told(tally: sweep.Tally) -> None:
@@ -37,31 +42,28 @@ def test_eager(name: str) -> None:
     told(tally)
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if group_of(n) != "conversion"])
-def test_compiled(name: str) -> None:
-    """Values and gradients of compiled programs: the meaning, and NumPy's text."""
-    tally = sweep.Tally()
-    for case in TABLE[name]:
-        for backend in ("reference", "numpy"):
-            few = [d for d in (torch.float32, torch.int64, torch.bool) if d in case.dtypes][:1]
-            tally += sweep.values(case, few, backend, limit=2)
-            tally += sweep.gradients(case, backend, limit=2, dtypes=[torch.float64])
-    told(tally)
+MEMBERS = grouped.members(TABLE)
+TOGETHER = 16
 
 
-MEMBERS = grouped.members(TABLE)[::ONE_IN]
+@pytest.mark.parametrize("turn", range(0, len(MEMBERS), TOGETHER))
+@pytest.mark.parametrize("backend", ["reference", "numpy"])
+def test_compiled(backend: str, turn: int) -> None:
+    """A sample of every operation, many in one function: values and gradients."""
+    failures = grouped.check(MEMBERS[turn : turn + TOGETHER], backend)
+    assert not failures, "\n".join(failures)
 
 
-@pytest.mark.parametrize("turn", range(0, len(MEMBERS), 12))
+FEW = [m for i, m in enumerate(MEMBERS) if i % ONE_IN == 0]
+
+
+@pytest.mark.parametrize("turn", range(0, len(FEW), TOGETHER))
 @pytest.mark.parametrize("backend", ["numba", "cupy"])
 def test_native(backend: str, turn: int) -> None:
-    """A dozen operations as one function, values and gradients; every fourth operation."""
-    if backend == "cupy":
-        from symgrad.testing.cuda_module import available
-
-        if reason := available():
-            pytest.skip(reason)
-    failures = grouped.check(MEMBERS[turn : turn + 12], backend)
+    """The same of some operations, compiled to machine code."""
+    if backend == "cupy" and (reason := available()):
+        pytest.skip(reason)
+    failures = grouped.check(FEW[turn : turn + TOGETHER], backend)
     assert not failures, "\n".join(failures)
 
 
@@ -92,8 +94,22 @@ def check_of(checks: str, case: Case) -> sweep.Tally:
 @pytest.mark.parametrize("name", sorted(EAGER))
 def test_what_runs_eagerly_needs_to(name: str) -> None:
     """An operation said to run eagerly under `compile` does, for some sample."""
-    dtypes = [torch.float32, torch.int64]
-    assert any(sweep.values(case, dtypes, "reference", limit=40).eager for case in TABLE[name])
+    assert any(runs_eagerly(case, sample) for case in TABLE[name] for sample in some(case))
+
+
+def some(case: Case) -> Iterator[Any]:
+    dtypes = [d for d in (torch.float32, torch.int64) if d in case.dtypes]
+    return itertools.chain.from_iterable(itertools.islice(case.samples(d), 60) for d in dtypes)
+
+
+def runs_eagerly(case: Case, sample: Any) -> bool:
+    try:
+        sweep.both(case, sample, "reference")
+    except sweep.RanEagerly:
+        return True
+    except OutOfScope:
+        return False
+    return False
 
 
 def test_the_page_lists_what_is_promised() -> None:

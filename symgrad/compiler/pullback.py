@@ -51,6 +51,9 @@ class Call:
         places = [variant.traced.outputs[h].index for h in heads]
         self.watched = [weakref.ref(out) for out, place in zip(outs, places) if place in kept]
 
+    def __repr__(self) -> str:
+        return "CompiledFunction"  # as PyTorch calls it: the node is CompiledFunctionBackward
+
     def pull(self, g: dict[int, Tensor]) -> tuple[Any, ...]:
         """Cotangents of the leaves from those of the outputs; None for a leaf they do not lead to."""
         if state.is_grad_enabled():

@@ -440,3 +440,10 @@ def test_an_extent_that_only_the_backward_needs(backend: str) -> None:
     c.mul_(2)  # only its shape is read
     out.backward(sg.tensor([1.0, 2.0, 3.0]))
     assert w.grad.tolist() == [6.0] * 5
+
+
+def test_the_node_has_a_readable_name(backend: str) -> None:
+    w = leaf(3)
+    loss = sg.compile(lambda: (w * w).sum(), backend=backend)()
+    assert loss.grad_fn.name() == "CompiledFunctionBackward"
+    assert "grad_fn=<CompiledFunctionBackward>" in repr(loss)

@@ -245,3 +245,6 @@ def test_control_flow_compiled(backend: str) -> None:
             want.backward()
             got.backward()
             assert float(got) == float(want) and float(b.grad) == float(a.grad)
+    paths = compiled.explain().paths  # one for each of the numbers, which take six ways; none is traced twice
+    assert len(paths) == len(NUMBERS) and len(compiled.misses) == len(NUMBERS) - 1
+    assert all("while b.norm() < 1000" in row[2] and int(row[1]) == 2 for row in paths)

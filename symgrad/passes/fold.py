@@ -2,7 +2,7 @@
 
 Requires: no aliases. Guarantees: no elementwise equation reads a `full` it could read as a literal,
 no equation has only literals as inputs, chains of views are one view, views that change nothing are
-gone. Literals computed by the host are never looked at.
+gone, unless a result's strides would be others. Literals computed by the host are never looked at.
 """
 
 from __future__ import annotations
@@ -47,16 +47,16 @@ def _visit(eqn: Eqn, rewriter: Rewriter, splat: Any, makers: dict[Value, Eqn]) -
     lower = eqn.prim.lower
     if isinstance(lower, View):
         return _view(eqn, rewriter, splat, makers)
-    if isinstance(lower, Reduce) and eqn.params["axis"] == ():
+    if isinstance(lower, Reduce) and eqn.params["axis"] == () and eqn.inputs[0].type == eqn.out.type:
         return eqn.inputs
     if eqn.prim is contiguous_p and eqn.inputs[0].type.strides is None:
         return eqn.inputs
-    if eqn.prim is ew.cast and eqn.inputs[0].type.dtype is eqn.params["dtype"]:
+    if eqn.prim is ew.cast and eqn.inputs[0].type == eqn.out.type:
         return eqn.inputs
     if not isinstance(lower, Scalar) or eqn.prim in (full_p, iota):
         return None
     known = [splat(a) for a in eqn.inputs]
-    if all(k is not None and k.expr is None for k in known):
+    if all(k is not None and k.expr is None for k in known) and eqn.out.type.strides is None:
         value = eqn.prim.evaluate(*(k.type.dtype.np.type(k.value) for k in known), **eqn.params)
         return _constant(eqn, rewriter, eqn.out.type.dtype.np.type(value).item())
     inputs = list(eqn.inputs)
@@ -67,7 +67,8 @@ def _visit(eqn: Eqn, rewriter: Rewriter, splat: Any, makers: dict[Value, Eqn]) -
             plain = literal
         if plain is not inputs[i]:
             trial = [*inputs[:i], plain, *inputs[i + 1 :]]
-            if broadcast_shapes(*(a.type.shape for a in trial)) == eqn.out.type.shape:
+            shape = broadcast_shapes(*(a.type.shape for a in trial))
+            if shape == eqn.out.type.shape and eqn.prim.infer(*(a.type for a in trial), **eqn.params) == eqn.out.type:
                 inputs = trial
     if all(a is b for a, b in zip(inputs, eqn.inputs)):
         return None

@@ -461,3 +461,20 @@ def test_module_step(backend: str) -> None:
         return step, [model, opt], data(5, 3), data(5, 4, seed=7)
 
     agree(make, backend)
+
+
+def test_a_gradient_whose_memory_lies_otherwise(backend: str) -> None:
+    """The gradient of a diagonal is a `where` of a permuted cotangent and zeros, which fold to a number."""
+
+    def make() -> Any:
+        w, x = leaf(2, 3, 4), data(4, 2)
+
+        def step(x: Any) -> Any:
+            w.grad = None
+            loss = (w.diagonal() * x).sin().sum()
+            loss.backward()
+            return loss
+
+        return step, [w], x
+
+    agree(make, backend)

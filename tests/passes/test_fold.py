@@ -37,6 +37,12 @@ def f(x: f32[3]):
     a = full(device='cpu', dtype=float32, shape=(2, 3), value=1.0)
     b = mul(x, a)
     return b""", None),
+    "and the strides": ("""
+def f(x: f32[3,2]):
+    a = full(device='cpu', dtype=float32, shape=(2, 3), value=1.0)
+    y = permute(x, dims=(1, 0))
+    b = mul(a, y)
+    return b""", None),
     "host numbers are not looked at": ("""
 def f(x: f32[2], *, lr: host):
     a = mul(x, host('lr', f32(1.0)))

@@ -9,10 +9,11 @@ import pytest
 
 from symgrad.testing.cuda_module import available, emulated
 
-_DEFAULT = "reference,numpy,cupy" if available() is None else "reference,numpy"
+_DEFAULT = "numpy,cupy" if available() is None else "numpy"
 BACKENDS = os.environ.get("SYMGRAD_TEST_BACKENDS", _DEFAULT).split(",")
 """Numba compiles each of these hundreds of functions, which takes minutes: SYMGRAD_TEST_BACKENDS=numba
-does it, and CI; ordinary runs have it in tests/property and tests/codegen. `cupy` is emulated."""
+does it, and CI; ordinary runs have it in tests/property and tests/codegen, and `reference` in tests/property and
+tests/opinfo. `cupy` is emulated."""
 
 
 @pytest.fixture(scope="module", autouse=True)

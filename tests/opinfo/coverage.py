@@ -39,6 +39,9 @@ def measure(cases: list[Case], backends: tuple[str, ...] = BACKENDS) -> dict[str
 def page(rows: dict[str, dict[str, sweep.Tally]]) -> str:
     """The text of docs/coverage.md."""
     columns = list(next(iter(rows.values())))
+    backends = [c for c in columns if c in BACKENDS]
+    modes = "".join(f" --mode {b}" for b in backends)
+    counts = ", ".join(f"{LIMIT[b]} per dtype on {b}" for b in backends)
     totals = {c: sweep.Tally() for c in columns}
     for row in rows.values():
         for column, tally in row.items():
@@ -47,15 +50,14 @@ def page(rows: dict[str, dict[str, sweep.Tally]]) -> str:
     lines = [
         "# Coverage",
         "",
-        "Made by `python tests/opinfo/__main__.py --coverage docs/coverage.md`: PyTorch's own samples (`op_db` of",
-        f"PyTorch {torch.__version__.partition('+')[0]}) and the programs of `tests/opinfo/extra.py`, run on both. "
+        f"Made by `python tests/opinfo/__main__.py --coverage docs/coverage.md{modes}`: PyTorch's own samples",
+        f"(`op_db` of PyTorch {torch.__version__.partition('+')[0]}) and the programs of `tests/opinfo/extra.py`, run on both. "
         "A cell is samples passed / samples",
         "there are. `second`: derivatives of derivatives, three samples each. `errors`: the same builtin kind of",
         "error.",
         "`forms`: aliases, method, in-place twin and `out=`. The backends run values and gradients compiled, under",
-        f"`fullgraph=True`, on fewer samples ({LIMIT['numpy']} per dtype; {LIMIT['numba']} on numba and cupy, which is "
-        "emulated); 0-d, empty, broadcast and",
-        "strided operands are among them. CI runs a part (`tests/opinfo/test_sweep.py`).",
+        f"`fullgraph=True`, on fewer samples ({counts}); 0-d, empty, broadcast and",
+        "strided operands are among them. CI runs a part, on every backend (`tests/opinfo/test_sweep.py`).",
         "",
         f"**Operations covered: {kept} of {len(rows)}.** " + table_of(totals),
         "",

@@ -51,8 +51,8 @@ def page(rows: dict[str, dict[str, sweep.Tally]]) -> str:
         "# Coverage",
         "",
         f"Made by `python tests/opinfo/__main__.py --coverage docs/coverage.md{modes}`: PyTorch's own samples",
-        f"(`op_db` of PyTorch {torch.__version__.partition('+')[0]}) and the programs of `tests/opinfo/extra.py`, run on both. "
-        "A cell is samples passed / samples",
+        f"(`op_db` of PyTorch {torch.__version__.partition('+')[0]}) and the programs of `tests/opinfo/extra.py`,",
+        "run on both. A cell is samples passed / samples",
         "there are. `second`: derivatives of derivatives, three samples each. `errors`: the same builtin kind of",
         "error.",
         "`forms`: aliases, method, in-place twin and `out=`. The backends run values and gradients compiled, under",

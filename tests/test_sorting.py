@@ -208,3 +208,11 @@ def test_what_depends_on_data_is_no_trace() -> None:
     for call in (lambda x: sg.unique(x), lambda x: sg.unique_consecutive(x), lambda x: sg.bincount(x)):
         with pytest.raises(sg.errors.TraceError, match="depends on the data"):
             sg.compile(call, fullgraph=True)(sg.tensor([1, 2, 1]))
+
+
+@pytest.mark.parametrize("name", ("max", "min"))
+def test_extremes_of_bools_compile(name):
+    x = sg.tensor([[True, False], [False, False]])
+    eager = getattr(x, name)(1)
+    compiled = sg.compile(lambda x: getattr(x, name)(1), backend="numpy", fullgraph=True)(x)
+    assert compiled.values.tolist() == eager.values.tolist() and compiled.indices.tolist() == eager.indices.tolist()

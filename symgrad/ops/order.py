@@ -12,10 +12,11 @@ from numpy import maximum, minimum
 
 from symgrad.dtypes import bool_, int32, int64
 from symgrad.errors import DimError, DTypeError, ShapeError
-from symgrad.ir.primitive import ArrayCall, Composite
+from symgrad.ir.primitive import ArrayCall, Composite, Primitive
 from symgrad.ir.types import TensorType
 from symgrad.ops.reduce import _product, even_grad
 from symgrad.ops.registry import primitive
+from symgrad.tensor.dispatch import bind
 
 
 def _gone(x: TensorType, axis: int) -> tuple[int, ...]:
@@ -205,9 +206,9 @@ def _selected(g: Any, out1: Any, x_shape: Any, axis: int) -> Any:
     return put(room, g[0].unsqueeze(axis), (out1.unsqueeze(axis),), (axis,), aligned=True)
 
 
-def _both(name: str, arg: str) -> Any:
+def _both(name: str, arg: Primitive) -> Any:
     def formula(x: Any, axis: int) -> Any:
-        return getattr(x, name)(axis if x.ndim else ()), getattr(x, arg)(axis)
+        return getattr(x, name)(axis if x.ndim else ()), bind(arg, (x,), {"axis": axis})
 
     return formula
 
@@ -215,14 +216,14 @@ def _both(name: str, arg: str) -> Any:
 max_dim = primitive(
     "max_dim", "x", params=("axis",), infer=_infer_extreme_dim("max"), multiple=True,
     array="_with_index(np, True, x, axis)", quick=_quick_with_index(True), helpers={"_with_index": _with_index},
-    lower=Composite(_both("amax", "argmax")), grad=dict(x=_selected),
+    lower=Composite(_both("amax", argmax)), grad=dict(x=_selected),
     doc="Largest along axis (nan if any is), and the index of the first such.",
     gradient="g at the index, zero elsewhere",
 )
 min_dim = primitive(
     "min_dim", "x", params=("axis",), infer=_infer_extreme_dim("min"), multiple=True,
     array="_with_index(np, False, x, axis)", quick=_quick_with_index(False), helpers={"_with_index": _with_index},
-    lower=Composite(_both("amin", "argmin")), grad=dict(x=_selected),
+    lower=Composite(_both("amin", argmin)), grad=dict(x=_selected),
     doc="Smallest along axis (nan if any is), and the index of the first such.",
     gradient="g at the index, zero elsewhere",
 )

@@ -24,7 +24,7 @@ _WRITTEN = "the result is written once it is computed, so `out` may be the opera
 
 EAGER: dict[str, str] = {
     **dict.fromkeys("nonzero masked_select unique bincount repeat_interleave".split(), _SHAPE),
-    **dict.fromkeys("__getitem__ setitem".split(), f"with a boolean mask, {_SHAPE}"),
+    **dict.fromkeys("__getitem__ setitem index_put".split(), f"with a boolean mask, {_SHAPE}"),
     **dict.fromkeys("item numpy array_protocol dlpack tolist data_ptr pickle deepcopy".split(), _LEAVES),
     "out": "a tensor given as out= that has another shape is resized",
     **dict.fromkeys("linspace logspace tensor_split".split(), "ends and places that are tensors are read"),

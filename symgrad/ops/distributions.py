@@ -10,7 +10,7 @@ from symgrad.errors import DTypeError, GradError
 from symgrad.ir.primitive import ArrayCall
 from symgrad.ops.generators import Generator
 from symgrad.ops.promotion import convert
-from symgrad.ops.public import op
+from symgrad.ops.public import op, write_out
 from symgrad.ops.random import draw, floating, scaled, without_gradient
 from symgrad.ops.registry import primitive
 from symgrad.tensor import state
@@ -103,9 +103,9 @@ def hits(chances: Any, shape: tuple[int, ...], dtype: Any, generator: Generator 
     return (u < chances).to(dtype)
 
 
-@op
+@op(out=False)
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *,
-                generator: Generator | None = None) -> Tensor:  # fmt: skip
+                generator: Generator | None = None, out: Tensor | None = None) -> Tensor:  # fmt: skip
     """Indices drawn with the weights in the last dimension of `input`.
 
     Dtype: int64
@@ -113,6 +113,10 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *,
     >>> sg.multinomial(sg.tensor([0.0, 3.0, 0.0]), 2, replacement=True)
     tensor([1, 1])
     """
+    if out is not None:
+        if out.dtype is not dtypes.int64:
+            raise DTypeError(f"multinomial expects Long tensor out, got: {out.dtype.name}")
+        return write_out(out, multinomial(input, num_samples, replacement, generator=generator))
     if input.ndim not in (1, 2):
         raise GradError("prob_dist must be 1 or 2 dim")
     real(input.dtype, "multinomial")

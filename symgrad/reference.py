@@ -80,11 +80,13 @@ def places(public: Public) -> Iterator[str]:
     """Other names, and where the operation is found."""
     if public.aliases:
         yield f"also {', '.join(f'`{a}`' for a in public.aliases)}"
+    if public.namespace and public.at_top:
+        yield f"also `{public.name}`"
     if public.method and not public.namespace:
-        yield "method" if public.top else "method only"
+        yield "method" if public.at_top else "method only"
     if public.inplace:
         yield "in place"
-    if public.out and (public.top or public.namespace):
+    if public.out and (public.at_top or public.namespace):
         yield "out"
 
 

@@ -1,12 +1,12 @@
 """Neural networks: modules, layers, losses, starting values."""
 
-from symgrad.nn import functional, init, parameter
-from symgrad.nn.activation import ReLU, Sigmoid, Tanh
-from symgrad.nn.container import ModuleList, Sequential
-from symgrad.nn.linear import Flatten, Identity, Linear
-from symgrad.nn.loss import L1Loss, MSELoss
-from symgrad.nn.module import Module
-from symgrad.nn.parameter import Buffer, Parameter
-
-__all__ = ["Buffer", "Flatten", "Identity", "L1Loss", "Linear", "MSELoss", "Module", "ModuleList", "Parameter",
-           "ReLU", "Sequential", "Sigmoid", "Tanh", "functional", "init", "parameter"]  # fmt: skip
+from symgrad.nn import functional as functional
+from symgrad.nn import init as init
+from symgrad.nn import parameter as parameter
+from symgrad.nn.activation import *  # noqa: F403
+from symgrad.nn.container import *  # noqa: F403
+from symgrad.nn.linear import *  # noqa: F403
+from symgrad.nn.loss import *  # noqa: F403
+from symgrad.nn.module import Module as Module
+from symgrad.nn.parameter import Buffer as Buffer
+from symgrad.nn.parameter import Parameter as Parameter

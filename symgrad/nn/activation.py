@@ -6,6 +6,8 @@ from symgrad.nn import functional as F
 from symgrad.nn.module import Module
 from symgrad.tensor.core import Tensor
 
+__all__ = ["ReLU", "Sigmoid", "Tanh"]
+
 
 class ReLU(Module):
     """max(x, 0)."""

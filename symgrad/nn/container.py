@@ -11,6 +11,8 @@ from typing import Any
 from symgrad.nn.describe import list_repr
 from symgrad.nn.module import Module
 
+__all__ = ["ModuleList", "Sequential"]
+
 
 class _Indexed(Module):
     """Children by position; names are their positions unless given."""

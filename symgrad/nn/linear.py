@@ -12,6 +12,8 @@ from symgrad.nn.parameter import Parameter
 from symgrad.ops.creation import empty
 from symgrad.tensor.core import Tensor
 
+__all__ = ["Flatten", "Identity", "Linear"]
+
 
 class Linear(Module):
     """y = x A^T + b with learned A [out_features, in_features] and b [out_features]."""

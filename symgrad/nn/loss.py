@@ -9,6 +9,8 @@ from symgrad.nn import functional as F
 from symgrad.nn.module import Module
 from symgrad.tensor.core import Tensor
 
+__all__ = ["L1Loss", "MSELoss"]
+
 
 class _Loss(Module):
     """A loss with a `reduction`: none, mean or sum."""

@@ -14,7 +14,7 @@ from symgrad.tensor.core import Tensor
 MODES = ("constant", "reflect", "replicate", "circular")
 
 
-@op(method=False, out=False, top=False)
+@op(namespace="nn.functional", method=False, out=False)
 def pad(input: Tensor, pad: Any, mode: str = "constant", value: Any = None) -> Tensor:
     """`pad` is (left, right) of the last dimension, then of the one before, …; negative amounts cut.
 

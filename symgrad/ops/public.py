@@ -27,22 +27,28 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Public:
     """One public function: where it can be found, and by which names.
 
-    `top`: at the top level of the package; `method`: on Tensor; `inplace`: with a twin `name_` (which may be
-    given, where it can do better than to compute the value and assign it);
+    `top`: at the top level of the package (unless said, where there is no `namespace`); `method`: on Tensor;
+    `inplace`: with a twin `name_` (which may be given, where it can do better than to compute the value and
+    assign it);
     `out`: takes `out=` ("exact": of the result's own dtype, in memory that no operand has);
     `ufunc`: what the twin of an arithmetic operator runs straight on memory;
-    `namespace`: the submodule that has it ("linalg"), if it is not at the top.
+    `namespace`: the submodule that has it ("linalg").
     """
 
     name: str
     function: Callable[..., Any]
     aliases: tuple[str, ...] = ()
-    top: bool = True
+    top: bool | None = None
     method: bool = True
     inplace: bool | Callable[..., Any] = False
     out: bool | str = True
     ufunc: Any = None
     namespace: str = ""
+
+    @property
+    def at_top(self) -> bool:
+        """Whether `sg.NAME` is it."""
+        return not self.namespace if self.top is None else self.top
 
     @property
     def path(self) -> str:
@@ -66,7 +72,7 @@ PUBLIC: dict[str, Public] = {}
 @overload
 def op(function: F) -> F: ...
 @overload
-def op(*, name: str = "", aliases: tuple[str, ...] = (), top: bool = True, method: bool = True,
+def op(*, name: str = "", aliases: tuple[str, ...] = (), top: bool | None = None, method: bool = True,
        inplace: bool | Callable[..., Any] = False, out: bool | str = True, ufunc: Any = None,
        namespace: str = "") -> Callable[[F], F]: ...  # fmt: skip
 def op(function: Any = None, *, name: str = "", **where: Any) -> Any:
@@ -87,7 +93,7 @@ def op(function: Any = None, *, name: str = "", **where: Any) -> Any:
 def exports(namespace: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:
     """Names and functions of the top level, or of a submodule, as users call them."""
     for public in PUBLIC.values():
-        if public.namespace == namespace and (public.top or namespace):
+        if public.namespace == namespace if namespace else public.at_top:
             called = numpy_words(public.function)
             if public.out:
                 called = with_out(called, exact=public.out == "exact")

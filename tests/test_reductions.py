@@ -86,6 +86,17 @@ def test_max_min(name: str) -> None:
     gradients(lambda lib, x: getattr(lib, name)(x, ties() if lib is None else x.detach().flip(0)), ties())
 
 
+@pytest.mark.parametrize("name", ["max", "min"])
+@pytest.mark.parametrize("rows", [2, 3, 16, 17])
+@pytest.mark.parametrize("nan", [False, True])
+def test_extreme_of_long_columns(name: str, rows: int, nan: bool) -> None:
+    """The first of equal elements and the first nan, also where the matrix is wide and flat."""
+    x = np.random.default_rng(rows).integers(0, 4, (rows, 150)).astype("f4")
+    if nan:
+        x[rows // 2 :, ::7] = np.nan
+    agree(lambda lib: tuple(getattr(make(lib, x), name)(0)))
+
+
 def test_named_results() -> None:
     found = sg.max(sg.tensor([[1.0, 2.0]]), 1)
     assert repr(found) == "torch.return_types.max(\nvalues=tensor([2.]),\nindices=tensor([1]))"

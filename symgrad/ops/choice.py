@@ -17,7 +17,7 @@ from symgrad.ops.promotion import convert, promote, result_type
 from symgrad.ops.public import op
 from symgrad.ops.registry import check_kind
 from symgrad.tensor import state
-from symgrad.tensor.core import Tensor
+from symgrad.tensor.core import Tensor, wrap
 from symgrad.tensor.dispatch import bind, bind1, made, ndarray
 
 
@@ -36,7 +36,8 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         mask = condition._data
         if type(x) is ndarray and type(y) is ndarray and x.dtype is y.dtype and type(mask) is ndarray \
                 and mask.dtype.char == "?" and x.shape == y.shape == mask.shape:  # fmt: skip
-            return made(ew.where, (condition, input, other), {}, np.where(mask, x, y))
+            chosen = np.where(mask, x, y)
+            return made(ew.where, (condition, input, other), {}, chosen) if input._rg or other._rg else wrap(chosen)
     if input is None and other is None:
         from symgrad.ops.gathering import nonzero
 
@@ -129,14 +130,18 @@ def _clip(np: Any, x: Any, low: Any, high: Any) -> Any:
 
 
 def _limited(slow: Any) -> Any:
-    """One call of NumPy instead of two."""
+    """One pass over a long array instead of two; of a short one, two calls take less time than `clip`'s one."""
 
     def limited(x: Any, min: Any, max: Any) -> Any:
         limits = _LIMITS.get(x.dtype.char)
         if limits is None:
             return slow(x, min=min, max=max)
-        return x.clip(limits[0] if min is None else np.asarray(min, x.dtype),
-                      limits[2] if max is None else np.asarray(max, x.dtype))  # fmt: skip
+        if x.size > 500:
+            return x.clip(limits[0] if min is None else np.asarray(min, x.dtype),
+                          limits[2] if max is None else np.asarray(max, x.dtype))  # fmt: skip
+        if min is not None:
+            x = np.maximum(x, np.asarray(min, x.dtype))
+        return x if max is None else np.minimum(x, np.asarray(max, x.dtype))
 
     return limited
 
@@ -158,9 +163,6 @@ clamp_p = declare(
 _PLAIN = (float, int, type(None))
 
 
-_PLAIN = (float, int, type(None))
-
-
 @op(inplace=True, aliases=("clip",))
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """input limited to [min, max], numbers or tensors; either may be None. Where min > max it is max.
@@ -175,10 +177,6 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
             and min is not max:  # fmt: skip
         low, high = min if min is None else float(min), max if max is None else float(max)
         return bind1(clamp_p, input, {"min": low, "max": high})
-    data = input._data
-    if type(data) is ndarray and data.dtype.kind == "f" and type(min) in _PLAIN and type(max) in _PLAIN \
-            and (min is not None or max is not None):  # fmt: skip
-        return bind1(clamp_p, input, {"min": min, "max": max})  # type: ignore[no-any-return]
     bounds = [b for b in (min, max) if b is not None]
     if not bounds:
         raise ShapeError("torch.clamp: At least one of 'min' or 'max' must not be None")

@@ -66,13 +66,13 @@ def _logistic(slow: Any) -> Any:
         e = np.negative(x)
         np.exp(e, e)
         np.add(e, one, e)
-        return np.reciprocal(e, e)
+        return np.divide(one, e, e)
 
     return logistic
 
 
 sigmoid = unary(
-    "sigmoid", scalar="1 / (1 + exp(-x))", array="np.reciprocal(1 + np.exp(-x))", floating=True,
+    "sigmoid", scalar="1 / (1 + exp(-x))", array="1 / (1 + np.exp(-x))", floating=True,
     quick=_logistic,
     grad=lambda g, out: g * conj(out * (1 - out)),
     doc="Logistic function 1 / (1 + exp(-x)), elementwise.", gradient="dx = g s (1 - s), s = sigmoid(x)",

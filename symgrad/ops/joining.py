@@ -85,16 +85,20 @@ def _plain_cat(tensors: Any, dim: int) -> Tensor | None:
     """`cat` of arrays of one dtype; None for all else, errors included."""
     if not tensors or state.captures or type(dim) is not int:
         return None
-    arrays: list[Any] = [getattr(x, "_data", None) for x in tensors]
-    dtype = getattr(arrays[0], "dtype", None)
-    for data in arrays:
-        if type(data) is not ndarray or data.dtype is not dtype:
+    arrays = []
+    dtype, recorded = None, False
+    for x in tensors:
+        data = x._data if isinstance(x, Tensor) else None
+        if type(data) is not ndarray or dtype is not None and data.dtype is not dtype:
             return None
+        dtype = data.dtype
+        recorded = recorded or x._rg
+        arrays.append(data)
     try:
-        seen = _cat(np, arrays, dim)
+        seen = np.concatenate(arrays) if arrays[0].ndim == 1 and dim == 0 else _cat(np, arrays, dim)
     except (ValueError, IndexError):  # told by the general way
         return None
-    if not any([x._rg for x in tensors]):
+    if not recorded:
         return wrap(seen)
     sizes = tuple([data.shape[dim] for data in arrays])
     return made(cat_p, tuple(tensors), {"dim": dim % seen.ndim, "sizes": sizes}, seen)  # type: ignore[no-any-return]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy import maximum, minimum
+from numpy import add, maximum, minimum
 
 from symgrad.dtypes import bool_, int32, int64
 from symgrad.errors import DimError, DTypeError, ShapeError
@@ -66,6 +66,19 @@ def _with_index(np: Any, largest: bool, x: Any, axis: Any) -> Any:
     return np.asarray(found, order="C"), np.asarray(index)
 
 
+def _first_row(x: Any, found: Any) -> Any:
+    """For each column of a matrix of few rows (and no nan), the first row that holds `found`.
+
+    NumPy's argmax along the first axis transposes a copy and looks at one column after the other.
+    """
+    missed = x[0] != found
+    rows = missed.astype("int8")
+    for row in x[1:-1]:
+        missed &= row != found
+        rows += missed.view("int8")
+    return rows.astype("int64")
+
+
 def _quick_with_index(largest: bool) -> Any:
     """`_with_index` of float matrices and vectors, by the ufunc itself."""
     fold = maximum.reduce if largest else minimum.reduce
@@ -74,7 +87,12 @@ def _quick_with_index(largest: bool) -> Any:
         def quick(x: Any, axis: Any) -> Any:
             if not 0 < x.ndim < 3 or x.dtype.char not in "fd":
                 return slow(x, axis=axis)
-            return fold(x, axis), x.argmax(axis) if largest else x.argmin(axis)
+            found = fold(x, axis)
+            if axis == 0 and x.ndim == 2 and 2 <= x.shape[0] <= 16 and x.shape[1] > 100:
+                total = add.reduce(found)
+                if total == total:
+                    return found, _first_row(x, found)
+            return found, x.argmax(axis) if largest else x.argmin(axis)
 
         return quick
 
@@ -213,20 +231,19 @@ def _both(name: str, arg: Primitive) -> Any:
     return formula
 
 
-max_dim = primitive(
-    "max_dim", "x", params=("axis",), infer=_infer_extreme_dim("max"), multiple=True,
-    array="_with_index(np, True, x, axis)", quick=_quick_with_index(True), helpers={"_with_index": _with_index},
-    lower=Composite(_both("amax", argmax)), grad=dict(x=_selected),
-    doc="Largest along axis (nan if any is), and the index of the first such.",
-    gradient="g at the index, zero elsewhere",
-)
-min_dim = primitive(
-    "min_dim", "x", params=("axis",), infer=_infer_extreme_dim("min"), multiple=True,
-    array="_with_index(np, False, x, axis)", quick=_quick_with_index(False), helpers={"_with_index": _with_index},
-    lower=Composite(_both("amin", argmin)), grad=dict(x=_selected),
-    doc="Smallest along axis (nan if any is), and the index of the first such.",
-    gradient="g at the index, zero elsewhere",
-)
+def _extreme_dim(name: str, arg: Primitive, adjective: str) -> Primitive:
+    largest = name == "max"
+    return primitive(
+        f"{name}_dim", "x", params=("axis",), infer=_infer_extreme_dim(name), multiple=True,
+        array=f"_with_index(np, {largest}, x, axis)", quick=_quick_with_index(largest),
+        helpers={"_with_index": _with_index}, lower=Composite(_both(f"a{name}", arg)), grad=dict(x=_selected),
+        doc=f"{adjective} along axis (nan if any is), and the index of the first such.",
+        gradient="g at the index, zero elsewhere",
+    )  # fmt: skip
+
+
+max_dim = _extreme_dim("max", argmax, "Largest")
+min_dim = _extreme_dim("min", argmin, "Smallest")
 argsort = primitive(
     "argsort", "x", params=("axis", "descending"), infer=_infer_order, array="_argsort(np, x, axis, descending)",
     helpers={"_argsort": _argsort}, lower=ArrayCall(), grad=dict(x=None),

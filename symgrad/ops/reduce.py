@@ -1,7 +1,7 @@
 """Folds over axes, and the one helper that sums as accurately as PyTorch does.
 
 NumPy adds pairwise only along the fastest axis; over others its float32 sum loses digits. There the
-helper accumulates in float64, as it does for float16 in float32.
+helper accumulates more than a few numbers in float64, as it does for float16 in float32.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def _row_major(np: Any, out: Any) -> Any:
 
 def _sum(np: Any, x: Any, axis: Any) -> Any:
     kind = x.dtype.char
-    if kind == "e" or (kind in "fF" and len(axis) < x.ndim and (x.ndim - 1) not in axis):
+    across = len(axis) < x.ndim and (x.ndim - 1) not in axis
+    if kind == "e" or (across and kind in "fF" and _product(x.shape, axis) > 8):
         return _row_major(np, np.add.reduce(x, axis=axis, dtype="D" if kind == "F" else "d").astype(x.dtype))
     if len(axis) == x.ndim:
         return np.asarray(np.add.reduce(x, axis, x.dtype))
@@ -135,7 +136,7 @@ def others_scan(rows: Any, reverse: bool) -> Any:
 
 sum_ = primitive(
     "sum", "x", params=("axis",), infer=_infer_reduce, array="_sum(np, x, axis)", quick=_quick_sum,
-    helpers={"_sum": _sum, "_row_major": _row_major}, lower=Reduce("add"),
+    helpers={"_sum": _sum, "_row_major": _row_major, "_product": _product}, lower=Reduce("add"),
     grad=dict(x=lambda g, x_shape, axis: spread(g, x_shape, axis)),
     doc="Sum over the extents in axis (which go away).", gradient="dx = g repeated",
     source="pairwise summation: Higham, Accuracy and Stability, 4.2",

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy import add, asarray
+
 from symgrad import dtypes
 from symgrad.errors import DTypeError, ShapeError
 from symgrad.ops import order, reduce, returns
@@ -18,7 +20,7 @@ from symgrad.ops.reduce import sum_ as sum_p
 from symgrad.ops.shapes import normalize_dim, reshape
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
-from symgrad.tensor.dispatch import bind, bind1, made, ndarray
+from symgrad.tensor.dispatch import bind, bind1, made, made1, ndarray
 
 _ALL = [{"axis": tuple(range(ndim))} for ndim in range(65)]
 _ONE = [[{"axis": (axis,)} for axis in range(ndim)] for ndim in range(9)]
@@ -84,8 +86,8 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     """
     data = input._data
     if dim is None and not keepdim and dtype is None and axis is None and not keepdims \
-            and type(data) is ndarray and data.dtype.kind == "f":  # fmt: skip
-        return bind1(sum_p, input, _ALL[data.ndim])
+            and type(data) is ndarray and data.dtype.char in "fd" and not state.captures:  # fmt: skip
+        return made1(sum_p, input, _ALL[data.ndim], asarray(add.reduce(data, None)))
     if not keepdim and dtype is None and axis is None and not keepdims \
             and (params := _plain_axes(input, dim)) is not None:  # fmt: skip
         return bind1(sum_p, input, params)

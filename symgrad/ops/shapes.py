@@ -75,15 +75,13 @@ def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     data = input._data
     if shape is not None:
         sizes = (shape,)
-    if type(data) is ndarray and not state.captures:
+    if type(data) is ndarray and not state.captures and sizes and type(sizes[0]) in (int, tuple):
         try:
             seen = data.reshape(*sizes)
-            found = seen.shape
-            asked = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], tuple) else sizes
-            if found == asked or min(asked) == -1:
-                return view_on(reshape_p, input, {"shape": found}, seen)
         except (ValueError, TypeError):
             pass  # what is wrong is told below
+        else:
+            return view_on(reshape_p, input, {"shape": seen.shape}, seen)
     size = sizes_of(sizes)
     if state.captures or size and min(size) < 0:
         size = resolve_shape(size, input.numel())

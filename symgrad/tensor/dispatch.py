@@ -19,7 +19,7 @@ from symgrad.ir.primitive import Primitive
 from symgrad.ir.types import TensorType
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, array_type, leaked, wrap
-from symgrad.tensor.tape import Node, Port, edge_of, plan_for, record
+from symgrad.tensor.tape import Node, Port, edge_of, plan_and_edges, plan_for, record
 
 # PyTorch does not warn about inf and nan; the filter costs nothing per operation and is limited to
 # warnings raised from this package's own frames.
@@ -66,6 +66,11 @@ def bind1(prim: Primitive, x: Tensor, params: dict[str, Any]) -> Any:
         data = prim.evaluate(x._data, **params)
     except (ValueError, TypeError, IndexError, AttributeError) as error:
         raise explain(prim, (x,), params, error) from error
+    return made1(prim, x, params, data)
+
+
+def made1(prim: Primitive, x: Tensor, params: dict[str, Any], data: Any) -> Tensor:
+    """`made` for one tensor operand and one output."""
     out = wrap(data if type(data) is ndarray else as_array(data))
     if x._rg and (not state.no_grads or state.local.grad):
         record1(prim, x, params, out)
@@ -95,11 +100,9 @@ def as_array(data: Any) -> Any:
 
 def record_multiple(prim: Primitive, inputs: Any, params: Any, outs: tuple[Tensor, ...]) -> None:
     """Put an operation of several outputs on the tape: one node, and a port for each output."""
-    needs = tuple([isinstance(x, Tensor) and x._rg for x in inputs])
-    plan = plan_for(prim, needs)
+    plan, edges = plan_and_edges(prim, inputs)
     if not plan.rules:
         return
-    edges = tuple([edge_of(x) if need else None for x, need in zip(inputs, needs)])
     node = Node(prim, params, edges, plan, plan.save(inputs, outs), outs[0]._data)
     node.count = len(outs)
     for index, out in enumerate(outs):

@@ -67,13 +67,23 @@ def plan_for(prim: Primitive, needs: tuple[bool, ...]) -> Plan:
 
 def record(prim: Primitive, inputs: Any, params: Any, out: Tensor) -> None:
     """Put `out = prim(inputs)` on the tape (the caller has seen that some input needs a gradient)."""
-    needs = tuple([isinstance(x, Tensor) and x._rg for x in inputs])
-    plan = plan_for(prim, needs)
-    if not plan.rules:
-        return
-    edges = tuple([edge_of(x) if need else None for x, need in zip(inputs, needs)])
-    out._rg = True
-    out._node = Node(prim, params, edges, plan, plan.save(inputs, out), out._data)
+    plan, edges = plan_and_edges(prim, inputs)
+    if plan.rules:
+        out._rg = True
+        out._node = Node(prim, params, edges, plan, plan.save(inputs, out) if plan.saves else (), out._data)
+
+
+def plan_and_edges(prim: Primitive, inputs: Any) -> tuple[Plan, tuple[Any, ...]]:
+    """What runs in backward for these operands, and where their gradients go (None: nowhere)."""
+    needs, edges = [], []
+    for x in inputs:
+        if isinstance(x, Tensor) and x._rg:
+            needs.append(True)
+            edges.append((x._node or x) if x._view is None else edge_of(x))
+        else:
+            needs.append(False)
+            edges.append(None)
+    return plan_for(prim, tuple(needs)), tuple(edges)
 
 
 def edge_of(tensor: Tensor) -> Any:

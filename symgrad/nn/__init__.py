@@ -4,6 +4,7 @@ from symgrad.nn import functional as functional
 from symgrad.nn import init as init
 from symgrad.nn import parameter as parameter
 from symgrad.nn.activation import *  # noqa: F403
+from symgrad.nn.class_loss import *  # noqa: F403
 from symgrad.nn.container import *  # noqa: F403
 from symgrad.nn.linear import *  # noqa: F403
 from symgrad.nn.loss import *  # noqa: F403

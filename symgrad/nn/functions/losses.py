@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from symgrad.nn.functions.declare import functional
+from symgrad.nn.functions.reduction import reduced, warn_broadcast
 from symgrad.ops import functional as ops
 from symgrad.tensor.core import Tensor
 
 __all__ = ["l1_loss", "mse_loss"]
-
-
-def reduced(losses: Tensor, reduction: str) -> Tensor:
-    """Elementwise losses as they are, or their mean or sum."""
-    if reduction == "mean":
-        return ops.mean(losses)
-    if reduction == "sum":
-        return ops.sum(losses)
-    if reduction == "none":
-        return losses
-    raise ValueError(f"{reduction} is not a valid value for reduction")
 
 
 @functional()
@@ -49,12 +38,3 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor
 
 def _difference(input: Tensor, target: Tensor) -> Any:
     return input - target
-
-
-def warn_broadcast(input: Tensor, target: Tensor) -> None:
-    """PyTorch's warning where the operands of a loss differ in shape."""
-    if input.shape != target.shape:
-        warnings.warn(
-            f"Using a target size ({target.shape}) that is different to the input size "
-            f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
-            "Please ensure they have the same size.", UserWarning, stacklevel=3)  # fmt: skip

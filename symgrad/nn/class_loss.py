@@ -1,0 +1,45 @@
+"""Losses of classifiers as modules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symgrad.nn import functional as F
+from symgrad.nn.loss import WeightedLoss
+from symgrad.tensor.core import Tensor
+
+__all__ = ["CrossEntropyLoss", "NLLLoss"]
+
+
+class NLLLoss(WeightedLoss):
+    """Minus the log-probability of the true class; input [N, C, …] or [C], target [N, …] or [].
+
+    >>> sg.nn.NLLLoss()(sg.tensor([[-1.0, -2.0], [-3.0, -4.0]]), sg.tensor([0, 1]))
+    tensor(2.5000)
+    """
+
+    def __init__(self, weight: Tensor | None = None, size_average: Any = None, ignore_index: int = -100,
+                 reduce: Any = None, reduction: str = "mean"):  # fmt: skip
+        super().__init__(weight, size_average, reduce, reduction)
+        self.ignore_index = ignore_index
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.nll_loss(input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
+
+
+class CrossEntropyLoss(WeightedLoss):
+    """`NLLLoss` of the log-softmax of scores; target holds classes, or a distribution over them in input's shape.
+
+    >>> sg.nn.CrossEntropyLoss()(sg.tensor([[0.0, 0.0], [5.0, 0.0]]), sg.tensor([0, 1]))
+    tensor(2.8499)
+    """
+
+    def __init__(self, weight: Tensor | None = None, size_average: Any = None, ignore_index: int = -100,
+                 reduce: Any = None, reduction: str = "mean", label_smoothing: float = 0.0):  # fmt: skip
+        super().__init__(weight, size_average, reduce, reduction)
+        self.ignore_index = ignore_index
+        self.label_smoothing = label_smoothing
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.cross_entropy(input, target, weight=self.weight, ignore_index=self.ignore_index,
+                               reduction=self.reduction, label_smoothing=self.label_smoothing)  # fmt: skip

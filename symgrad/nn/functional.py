@@ -3,5 +3,5 @@
 from symgrad.nn.functions.activations import *  # noqa: F403
 from symgrad.nn.functions.affine import *  # noqa: F403
 from symgrad.nn.functions.class_losses import *  # noqa: F403
-from symgrad.nn.functions.losses import *  # noqa: F403
+from symgrad.nn.functions.distances import *  # noqa: F403
 from symgrad.ops.padding import pad as pad

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 from symgrad.ops import functional as ops
 from symgrad.tensor.core import Tensor
@@ -53,8 +52,3 @@ def warn_broadcast(input: Tensor, target: Tensor) -> None:
             f"Using a target size ({target.shape}) that is different to the input size "
             f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
             "Please ensure they have the same size.", UserWarning, stacklevel=3)  # fmt: skip
-
-
-def weighted(losses: Tensor, weight: Any) -> Tensor:
-    """Losses times weights, where there are any."""
-    return losses if weight is None else losses * weight

@@ -1,7 +1,11 @@
 """`nn.functional`, usually called F: what layers and losses compute, gathered from `nn/functions/`."""
 
-from symgrad.nn.functions.activations import *  # noqa: F403
 from symgrad.nn.functions.affine import *  # noqa: F403
 from symgrad.nn.functions.class_losses import *  # noqa: F403
+from symgrad.nn.functions.directions import *  # noqa: F403
 from symgrad.nn.functions.distances import *  # noqa: F403
+from symgrad.nn.functions.rectifiers import *  # noqa: F403
+from symgrad.nn.functions.shrinks import *  # noqa: F403
+from symgrad.nn.functions.sigmoidal import *  # noqa: F403
+from symgrad.nn.functions.softmax import *  # noqa: F403
 from symgrad.ops.padding import pad as pad

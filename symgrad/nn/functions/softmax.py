@@ -1,4 +1,4 @@
-"""Activation functions."""
+"""Probabilities from scores."""
 
 from __future__ import annotations
 
@@ -6,42 +6,12 @@ import warnings
 from typing import Any
 
 from symgrad.nn.functions.declare import functional
-from symgrad.ops import functional as ops
 from symgrad.ops import statistics
+from symgrad.ops.fills import zeros_like
+from symgrad.ops.random import draw
 from symgrad.tensor.core import Tensor
 
-__all__ = ["log_softmax", "relu", "sigmoid", "softmax", "tanh"]
-
-
-@functional()
-def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """max(input, 0), elementwise; `inplace` writes it to the input.
-
-    Gradient: g where input > 0, else 0
-    >>> sg.nn.functional.relu(sg.tensor([-1.0, 2.0]))
-    tensor([0., 2.])
-    """
-    return input.relu_() if inplace else ops.relu(input)
-
-
-@functional()
-def sigmoid(input: Tensor) -> Tensor:
-    """1 / (1 + exp(-input)), elementwise; as `sg.sigmoid`.
-
-    >>> sg.nn.functional.sigmoid(sg.tensor([0.0]))
-    tensor([0.5000])
-    """
-    return ops.sigmoid(input)  # type: ignore[no-any-return]
-
-
-@functional()
-def tanh(input: Tensor) -> Tensor:
-    """Hyperbolic tangent, elementwise; as `sg.tanh`.
-
-    >>> sg.nn.functional.tanh(sg.tensor([0.0, 1.0]))
-    tensor([0.0000, 0.7616])
-    """
-    return ops.tanh(input)  # type: ignore[no-any-return]
+__all__ = ["gumbel_softmax", "log_softmax", "softmax", "softmin"]
 
 
 @functional()
@@ -57,6 +27,18 @@ def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
 
 
 @functional()
+def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """softmax(-input) along `dim`.
+
+    Gradient: -s (g - sum(g s)), s = softmin(input)
+    >>> sg.nn.functional.softmin(sg.tensor([0.0, 0.0]), dim=0)
+    tensor([0.5000, 0.5000])
+    """
+    x: Any = input
+    return statistics.softmax(-x, softmax_dim("softmin", input, dim), dtype)
+
+
+@functional()
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """log(softmax(input, dim)), without losing small probabilities.
 
@@ -65,6 +47,24 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
     tensor([-0.6931, -0.6931])
     """
     return statistics.log_softmax(input, softmax_dim("log_softmax", input, dim), dtype)
+
+
+@functional()
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+    """softmax((logits + Gumbel noise) / tau) along `dim`; `hard`: one-hot forward, with the soft one's gradient.
+
+    Source: Jang, Gu, Poole 2016; Maddison, Mnih, Teh 2016
+    >>> sg.nn.functional.gumbel_softmax(sg.tensor([0.0, 1e4]), hard=True)
+    tensor([0., 1.])
+    """
+    x: Any = logits
+    exponentials = -(1 - draw("uniform", tuple(x.shape), x.dtype, None)).log()
+    soft: Any = statistics.softmax((x - exponentials.log()) / tau, dim)  # type: ignore[attr-defined]
+    if not hard:
+        return soft  # type: ignore[no-any-return]
+    place = soft.argmax(dim, keepdim=True)
+    chosen: Any = zeros_like(x).scatter(dim, place, 1.0)
+    return chosen - soft.detach() + soft  # type: ignore[no-any-return]
 
 
 def softmax_dim(name: str, input: Tensor, dim: int | None) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from symgrad import dtypes
@@ -39,6 +41,21 @@ def added(input: Tensor, product: Tensor, beta: Any, alpha: Any, strict: bool = 
     return scaled(input, beta, "beta", strict) + product  # type: ignore[no-any-return]
 
 
+def rounded_once(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Of 16-bit floats, `function` computed in float32 and rounded at its end, not after each step."""
+
+    @functools.wraps(function)
+    def called(input: Any, *factors: Any, **scalars: Any) -> Tensor:
+        given = (input, *factors)
+        dtype = getattr(input, "dtype", None)
+        if dtype is None or not dtype.is_half or any(getattr(x, "dtype", None) is not dtype for x in given):
+            return function(input, *factors, **scalars)
+        wide = [x.to(dtypes.float32) for x in given]
+        return function(*wide, **scalars).to(dtype)  # type: ignore[attr-defined, no-any-return]
+
+    return called
+
+
 def _summand(input: Tensor, a: Tensor, b: Tensor) -> None:
     same_dtype(a, b)
     if input.dtype is not a.dtype:
@@ -47,6 +64,7 @@ def _summand(input: Tensor, a: Tensor, b: Tensor) -> None:
 
 
 @op(inplace=True)
+@rounded_once
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * (mat1 @ mat2), `input` broadcast.
 
@@ -63,6 +81,7 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: An
 
 
 @op(inplace=True)
+@rounded_once
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * (mat @ vec), `input` broadcast.
 
@@ -77,6 +96,7 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any 
 
 
 @op(inplace=True)
+@rounded_once
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * outer(vec1, vec2), `input` broadcast.
 
@@ -99,6 +119,7 @@ def batches(name: str, **operands: Any) -> None:
 
 
 @op(inplace=True)
+@rounded_once
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * sum over b of batch1[b] @ batch2[b]: one product of two long matrices.
 
@@ -118,6 +139,7 @@ def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alph
 
 
 @op(inplace=True)
+@rounded_once
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * (batch1 @ batch2), batch by batch, `input` broadcast.
 

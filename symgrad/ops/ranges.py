@@ -164,7 +164,7 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any
     tensor([  1.,  10., 100.])
     """
     kind = ends_dtype(start, end, dtype)
-    if kind.is_half:
+    if kind.is_half and steps > 1:
         start, end = (float(kind.np.type(plain(v))) for v in (start, end))
     exponents = spaced(start, end, steps, dtypes.float32 if kind.is_half else kind)
     with np.errstate(all="ignore"):

@@ -89,7 +89,9 @@ def reasons(rows: dict[str, dict[str, sweep.Tally]]) -> list[str]:
               "", "| operation | why |", "|---|---|"]  # fmt: skip
     lines += [f"| `{name}` | {why} |" for name, why in left_out.EAGER.items()]
     lines += ["", "Compared with a wider tolerance, since they are solved, not computed: "
-              + ", ".join(f"`{n}` ({factor:g} times)" for n, factor in left_out.LOOSE.items()) + "."]  # fmt: skip
+              + ", ".join(f"`{n}` ({factor:g} times)" for n, factor in left_out.LOOSE.items())
+              + "; in 16-bit floats, which PyTorch rounds after each batch or product and symgrad once: "
+              + ", ".join(f"`{n}` ({factor:g} times)" for n, factor in left_out.HALF.items()) + "."]  # fmt: skip
     return lines
 
 

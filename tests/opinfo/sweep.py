@@ -30,7 +30,7 @@ from opinfo.convert import (
     leaves,
     tree_map,
 )
-from opinfo.left_out import EAGER, LOOSE, LeftOut, entries
+from opinfo.left_out import EAGER, HALF, LOOSE, LeftOut, entries
 from opinfo.named import CHOOSES, RANDOM, UNINITIALISED
 from symgrad.compiler.compiled import EagerFallbackWarning
 from symgrad.errors import TraceError
@@ -235,7 +235,9 @@ def compare(case: Case, sample: Sample, got: Any, want: Any, mode: str) -> str |
     """What differs between symgrad's result and PyTorch's (processed) one."""
     exact = case.name not in RANDOM | UNINITIALISED
     got = processed(case, sample, sg, got)
-    return difference(got, want, numbers=exact, loose=LOOSE.get(case.name, 1.0), fields=mode == "eager")
+    half = any(t.dtype in (torch.float16, torch.bfloat16) for t in leaves(sample.all, torch.Tensor))
+    loose = LOOSE.get(case.name, 1.0) * (HALF.get(case.name, 1.0) if half else 1.0)
+    return difference(got, want, numbers=exact, loose=loose, fields=mode == "eager")
 
 
 def raises_too(error: BaseException, run: Callable[[], Any]) -> str | None:

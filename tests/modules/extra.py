@@ -6,11 +6,19 @@ from typing import Any
 
 Made = tuple[tuple[Any, ...], dict[str, Any]]
 
+DROPPED: dict[str, list[tuple[Any, ...]]] = {
+    "Dropout": [((2, 3),), ((),)], "Dropout1d": [((2, 3, 4),), ((3, 4),)], "Dropout2d": [((2, 3, 4, 5),), ((2, 3, 4),)],
+    "Dropout3d": [((2, 3, 4, 5, 2),), ((3, 4, 5, 2),)], "AlphaDropout": [((2, 3),)],
+    "FeatureAlphaDropout": [((2, 3, 4),), ((2, 3),)],
+}  # fmt: skip
+
 EXTRAS: dict[str, list[tuple[Made, tuple[Any, ...]]]] = {
     "Identity": [(((), {}), ((2, 3),)), (((54,), {"unused": 1}), ((),))],
     "Hardsigmoid": [(((), {}), ((2, 3),)), (((), {}), ((),))],
     "RReLU": [(((), {}), ((2, 3),)), (((0.1, 0.3), {"inplace": False}), ((4,),))],
     "CosineSimilarity": [(((), {}), ((2, 3), (2, 3))), (((), {"dim": -1, "eps": 0.5}), ((2, 1, 3), (4, 3)))],
     "PairwiseDistance": [(((), {}), ((2, 3), (2, 3))), (((1.0, 0.1, True), {}), ((2, 3), (1, 3)))],
+    **{name: [((p, {}), shapes) for p in ((0.0,), (0.3,), (1.0,), (0.4, False)) for shapes in given]
+       for name, given in DROPPED.items()},
     "Flatten": [(((), {}), ((2, 3, 4),)), (((0, 1), {}), ((2, 3, 4),))],
 }

@@ -52,10 +52,7 @@ def grad_and_value(func: Function, argnums: Argnums = 0, has_aux: bool = False) 
     def transformed(*args: Any, **kwargs: Any) -> Any:
         with _Level() as level:
             given, leaves, rebuild = _own_leaves(args, argnums)
-            out = func(*given, **kwargs)
-            aux = None
-            if has_aux:
-                out, aux = _split_aux(out, "grad_and_value(f)(*args)")
+            out, aux = _split_aux(func(*given, **kwargs), has_aux, "grad_and_value(f)(*args)")
             if not isinstance(out, Tensor):
                 raise GradError(f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got {type(out)}")
             if out.ndim:
@@ -94,10 +91,7 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> Any:
     """
     with _Level() as level:
         given, leaves, rebuild = _own_leaves(primals, tuple(range(len(primals))))
-        out = func(*given)
-        aux = None
-        if has_aux:
-            out, aux = _split_aux(out, "vjp(f, *primals)")
+        out, aux = _split_aux(func(*given), has_aux, "vjp(f, *primals)")
         outs, structure = flatten(out)
 
     def pull(cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
@@ -127,10 +121,7 @@ def jvp(func: Function, primals: Any, tangents: Any, *, strict: bool = False, ha
         raise GradError("jvp(f, primals, tangents): Expected primals and tangents to have the same python structure.")
     with _Level() as level:
         given, leaves, _ = _own_leaves(primals, tuple(range(len(primals))))
-        out = func(*given)
-        aux = None
-        if has_aux:
-            out, aux = _split_aux(out, "jvp(f, primals, tangents)")
+        out, aux = _split_aux(func(*given), has_aux, "jvp(f, primals, tangents)")
         outs, structure = flatten(out)
         dummies = [zeros_like(o).requires_grad_() for o in outs]
         pulled = _gradients(outs, leaves, dummies)
@@ -151,10 +142,7 @@ def jacrev(func: Function, argnums: Argnums = 0, *, has_aux: bool = False, chunk
     def transformed(*args: Any, **kwargs: Any) -> Any:
         with _Level() as level:
             given, leaves, rebuild = _own_leaves(args, argnums)
-            out = func(*given, **kwargs)
-            aux = None
-            if has_aux:
-                out, aux = _split_aux(out, "jacrev(f)(*args)")
+            out, aux = _split_aux(func(*given, **kwargs), has_aux, "jacrev(f)(*args)")
             outs, structure = flatten(out)
             rows = [list(rows_of(i, out, tuple(leaves), False, True)) for i, out in enumerate(outs)]
         found = unflatten(structure, [rebuild(level.cut(row, leaves)) for row in rows])
@@ -234,7 +222,10 @@ def _gradients(outs: list[Tensor], leaves: list[Tensor], grads: Any) -> list[Ten
     return list(_grad([outs[i] for i in places], leaves, given, create_graph=True, materialize_grads=True))  # type: ignore[arg-type]
 
 
-def _split_aux(out: Any, what: str) -> tuple[Any, Any]:
+def _split_aux(out: Any, has_aux: bool, what: str) -> tuple[Any, Any]:
+    """What the function gave, and what it gave beside it (None, if nothing is asked for)."""
+    if not has_aux:
+        return out, None
     if not (isinstance(out, tuple) and len(out) == 2):
         raise GradError(f"{what}: output of function f should be a tuple: (output, aux) if has_aux is True")
     return out

@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from symgrad import dtypes as _dtypes
-from symgrad import autograd, backends, cuda, func, linalg, nn, optim, special
+from symgrad import autograd, backends, cuda, func, linalg, nn, optim, special, utils
 from symgrad.dtypes import (
     bfloat16, complex64, complex128, float16, float32, float64, get_default_dtype, int8, int16, int32, int64,
     promote_types, set_default_dtype, uint8,

@@ -15,6 +15,7 @@ import itertools
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from queue import SimpleQueue
 
 from symgrad import config as settings
@@ -83,17 +84,21 @@ class Pool:
 
     def __init__(self, helpers: int):
         self.helpers = helpers
-        self._regions: SimpleQueue[Region] = SimpleQueue()
+        self._regions: SimpleQueue[Region | None] = SimpleQueue()
         for index in range(helpers):
             name = f"symgrad-{index}"
             threading.Thread(target=self._serve, name=name, daemon=True).start()
 
     def _serve(self) -> None:
         _here.busy = True
-        while True:
-            region = self._regions.get()
+        while (region := self._regions.get()) is not None:
             region.work()
             del region  # an idle helper must not keep the last region's arrays alive
+
+    def close(self) -> None:
+        """Let every helper end after what it is doing."""
+        for _ in range(self.helpers):
+            self._regions.put(None)
 
     def run(self, call: Callable[[int], object], tasks: int) -> None:
         """Run `call(0) … call(tasks - 1)` on the helpers and on this thread."""
@@ -122,6 +127,16 @@ def pool() -> Pool:
             if _pool is None:
                 _pool = Pool(max(0, settings.config.num_threads - 1))
     return _pool
+
+
+def set_threads(count: int) -> None:
+    """Work with `count` threads from now on."""
+    global _pool
+    with _pool_lock:
+        settings.config = replace(settings.config, num_threads=count)
+        if _pool is not None:
+            _pool.close()
+        _pool = None
 
 
 def parallel_run(call: Callable[[int], object], tasks: int) -> None:

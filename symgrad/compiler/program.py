@@ -64,7 +64,7 @@ class Program:
         nested = any(eqn.graphs for eqn in graph.eqns)
         steps: tuple[pipeline.Pass, ...] = (
             partial(differentiate, lift=traced.lift, attend=traced.attend),
-            *pipeline.optimize(self.exact, nested))  # fmt: skip
+            *pipeline.optimize(self.exact, nested, loops=self.backend in ("numba", "cupy")))  # fmt: skip
         graph = pipeline.run(graph, steps, stages)
         known = set(graph.cells)
         graph = graph.replace(cells=(*graph.cells, *(c.entry for c in traced.cells if c.entry not in known)))

@@ -106,6 +106,13 @@ class Gather(ArrayCall):
 
 
 @dataclass(frozen=True)
+class Choice(ArrayCall):
+    """An array call that loops may do otherwise: by `formula`, as of a `Composite`, unless it gives None."""
+
+    formula: Callable[..., Any]
+
+
+@dataclass(frozen=True)
 class Nested(ArrayCall):
     """Control flow: parameters are graphs, printed as Python with `if`, `for` or `while`."""
 

@@ -5,6 +5,7 @@ from symgrad.nn import init as init
 from symgrad.nn import parameter as parameter
 from symgrad.nn.class_loss import *  # noqa: F403
 from symgrad.nn.container import *  # noqa: F403
+from symgrad.nn.conv import *  # noqa: F403
 from symgrad.nn.directions import *  # noqa: F403
 from symgrad.nn.dropout import *  # noqa: F403
 from symgrad.nn.linear import *  # noqa: F403
@@ -12,6 +13,7 @@ from symgrad.nn.loss import *  # noqa: F403
 from symgrad.nn.module import Module as Module
 from symgrad.nn.parameter import Buffer as Buffer
 from symgrad.nn.parameter import Parameter as Parameter
+from symgrad.nn.pooling import *  # noqa: F403
 from symgrad.nn.rectifiers import *  # noqa: F403
 from symgrad.nn.shrinks import *  # noqa: F403
 from symgrad.nn.sigmoidal import *  # noqa: F403

@@ -2,9 +2,11 @@
 
 from symgrad.nn.functions.affine import *  # noqa: F403
 from symgrad.nn.functions.class_losses import *  # noqa: F403
+from symgrad.nn.functions.convolution import *  # noqa: F403
 from symgrad.nn.functions.directions import *  # noqa: F403
 from symgrad.nn.functions.distances import *  # noqa: F403
 from symgrad.nn.functions.dropout import *  # noqa: F403
+from symgrad.nn.functions.pooling import *  # noqa: F403
 from symgrad.nn.functions.rectifiers import *  # noqa: F403
 from symgrad.nn.functions.shrinks import *  # noqa: F403
 from symgrad.nn.functions.sigmoidal import *  # noqa: F403

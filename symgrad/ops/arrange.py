@@ -11,7 +11,7 @@ from symgrad.ops.shapes import flatten, normalize_dim, permute, reshape, slice_r
 from symgrad.ops.strides import diagonal as diagonal_p
 from symgrad.ops.strides import flip as flip_p
 from symgrad.ops.strides import restride
-from symgrad.ops.strides import unfold as unfold_p
+from symgrad.ops.windows import unfold as unfold_p
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
 from symgrad.tensor.dispatch import bind
@@ -271,7 +271,7 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
         raise ShapeError(f"maximum size for tensor at dimension {dimension} is {int(extent)} but size is {size}")
     if step <= 0:
         raise ShapeError(f"step is {step} but must be > 0")
-    return bind_view(unfold_p, input, {"dim": d, "size": size, "step": step})
+    return bind_view(unfold_p, input, {"dim": d, "size": size, "step": step, "dilation": 1})
 
 
 @op(out=False)

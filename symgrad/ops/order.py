@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy import add, maximum, minimum
+from numpy import maximum, minimum
 
 from symgrad.dtypes import bool_, int32, int64
 from symgrad.errors import DimError, DTypeError, ShapeError
-from symgrad.ir.primitive import ArrayCall, Composite, Primitive
+from symgrad.ir.primitive import ArrayCall, Choice, Primitive
 from symgrad.ir.types import TensorType
 from symgrad.ops.reduce import _product, even_grad
 from symgrad.ops.registry import primitive
@@ -58,25 +58,35 @@ def _infer_extreme_dim(name: str) -> Any:
     return infer
 
 
+FEW = 32
+"""Extents up to which the elements along an axis are compared one after the other, in whole arrays."""
+
+
 def _with_index(np: Any, largest: bool, x: Any, axis: Any) -> Any:
     """The largest (smallest) along an axis, and where it is."""
     if x.ndim == 0:
         return np.array(x), np.zeros((), "int64")
+    if 2 <= x.shape[axis] <= 32 and x.size > 100 * x.shape[axis]:
+        return _with_row(np, np.maximum if largest else np.minimum, np.moveaxis(x, axis, 0))
     found, index = (x.max(axis), x.argmax(axis)) if largest else (x.min(axis), x.argmin(axis))
     return np.asarray(found, order="C"), np.asarray(index)
 
 
-def _first_row(x: Any, found: Any) -> Any:
-    """For each column of a matrix of few rows (and no nan), the first row that holds `found`.
+def _with_row(np: Any, extreme: Any, rows: Any) -> Any:
+    """The extreme of few long rows, and the first row that has it.
 
-    NumPy's argmax along the first axis transposes a copy and looks at one column after the other.
+    NumPy's argmax along such an axis transposes a copy and looks at one place after the other.
     """
-    missed = x[0] != found
-    rows = missed.astype("int8")
-    for row in x[1:-1]:
-        missed &= row != found
-        rows += missed.view("int8")
-    return rows.astype("int64")
+    found = np.array(rows[0], order="C")
+    for row in rows[1:]:
+        extreme(found, row, out=found)
+    nans = found.dtype.kind == "f" and np.isnan(np.sum(found))
+    missed = (rows[0] != found) & (rows[0] == rows[0]) if nans else rows[0] != found
+    index = missed.astype("int8")
+    for row in rows[1:-1]:
+        missed &= (row != found) & (row == row) if nans else row != found
+        index += missed
+    return found, index.astype("int64")
 
 
 def _quick_with_index(largest: bool) -> Any:
@@ -85,14 +95,9 @@ def _quick_with_index(largest: bool) -> Any:
 
     def making(slow: Any) -> Any:
         def quick(x: Any, axis: Any) -> Any:
-            if not 0 < x.ndim < 3 or x.dtype.char not in "fd":
+            if not 0 < x.ndim < 3 or x.dtype.char not in "fd" or x.size > 100 * x.shape[axis] and x.shape[axis] <= 32:
                 return slow(x, axis=axis)
-            found = fold(x, axis)
-            if axis == 0 and x.ndim == 2 and 2 <= x.shape[0] <= 16 and x.shape[1] > 100:
-                total = add.reduce(found)
-                if total == total:
-                    return found, _first_row(x, found)
-            return found, x.argmax(axis) if largest else x.argmin(axis)
+            return fold(x, axis), x.argmax(axis) if largest else x.argmin(axis)
 
         return quick
 
@@ -216,16 +221,39 @@ argmin = primitive(
 def _selected(g: Any, out1: Any, x_shape: Any, axis: int) -> Any:
     """g at the elements chosen, zero elsewhere."""
     from symgrad.ops.creation import zeros
+    from symgrad.ops.functional import where
     from symgrad.ops.index import put
+    from symgrad.ops.ranges import arange
 
     if not x_shape:
         return g[0]
+    if x_shape[axis] <= FEW:
+        places = arange(x_shape[axis], device=out1.device).reshape((x_shape[axis], *[1] * out1.ndim))
+        return where(places == out1, g[0], 0).movedim(0, axis)
     room = zeros((), dtype=g[0].dtype, device=g[0].device).expand(x_shape)
     return put(room, g[0].unsqueeze(axis), (out1.unsqueeze(axis),), (axis,), aligned=True)
 
 
+def _one_by_one(name: str, x: Any, axis: int) -> tuple[Any, Any]:
+    """The extreme of few elements and the index of the first such, in elementwise steps."""
+    from symgrad.ops.creation import zeros
+
+    rows = x.movedim(axis, 0).unbind(0)
+    found = rows[0]
+    for row in rows[1:]:
+        found = getattr(found, name)(row)
+    index, before = zeros(found.shape, dtype=int64, device=x.device), None
+    for row in rows[:-1]:
+        missed = (row != found) & (row == row)
+        before = missed if before is None else before & missed
+        index = index + before
+    return found, index
+
+
 def _both(name: str, arg: Primitive) -> Any:
     def formula(x: Any, axis: int) -> Any:
+        if x.ndim > 1 and x.shape[axis] <= FEW:
+            return _one_by_one("maximum" if name == "amax" else "minimum", x, axis)
         return getattr(x, name)(axis if x.ndim else ()), bind(arg, (x,), {"axis": axis})
 
     return formula
@@ -236,7 +264,8 @@ def _extreme_dim(name: str, arg: Primitive, adjective: str) -> Primitive:
     return primitive(
         f"{name}_dim", "x", params=("axis",), infer=_infer_extreme_dim(name), multiple=True,
         array=f"_with_index(np, {largest}, x, axis)", quick=_quick_with_index(largest),
-        helpers={"_with_index": _with_index}, lower=Composite(_both(f"a{name}", arg)), grad=dict(x=_selected),
+        helpers={"_with_index": _with_index, "_with_row": _with_row},
+        lower=Choice(_both(f"a{name}", arg)), grad=dict(x=_selected),
         doc=f"{adjective} along axis (nan if any is), and the index of the first such.",
         gradient="g at the index, zero elsewhere",
     )  # fmt: skip

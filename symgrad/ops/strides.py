@@ -1,7 +1,7 @@
-"""Views that only strides can say (diagonals, sliding windows, any strides), and flips, which copy.
+"""Views that only strides can say (diagonals, any strides), and flips, which copy.
 
 Each is an index map to the compiler. A write through a diagonal is a select along it; a write through
-windows or chosen strides is done by its array form. What is read more than once adds up in the gradient.
+chosen strides is done by its array form. What is read more than once adds up in the gradient.
 """
 
 from __future__ import annotations
@@ -29,14 +29,6 @@ def _diagonal_layout(shape: Any, strides: Any, start: int, *, offset: int, dim1:
     return (*[shape[i] for i in kept], length), (*[strides[i] for i in kept], step), first
 
 
-def _unfold_layout(shape: Any, strides: Any, start: int, *, dim: int, size: int, step: int) -> Layout:
-    if not shape:
-        return (size,), (1,), start
-    count = (shape[dim] - size) // step + 1
-    new = (*shape[:dim], count, *shape[dim + 1 :], size)
-    return new, (*strides[:dim], strides[dim] * step, *strides[dim + 1 :], strides[dim]), start
-
-
 def _restride_layout(shape: Any, strides: Any, start: int, *, size: Any, stride: Any, offset: int) -> Layout:
     (step,) = strides
     return tuple(size), tuple(s * step for s in stride), start + offset * step
@@ -53,14 +45,6 @@ def _diagonal(np: Any, x: Any, offset: Any, dim1: Any, dim2: Any) -> Any:
     if hasattr(out, "setflags") and x.flags.writeable:
         out.setflags(write=True)
     return out
-
-
-def _windows(np: Any, x: Any, dim: Any, size: Any, step: Any) -> Any:
-    if not x.ndim:
-        return np.lib.stride_tricks.as_strided(x, (size,), (x.itemsize,))
-    shape = (*x.shape[:dim], (x.shape[dim] - size) // step + 1, *x.shape[dim + 1 :], size)
-    strides = (*x.strides[:dim], x.strides[dim] * step, *x.strides[dim + 1 :], x.strides[dim])
-    return np.lib.stride_tricks.as_strided(x, shape, strides)
 
 
 def _restride(np: Any, x: Any, size: Any, stride: Any, offset: Any) -> Any:
@@ -135,13 +119,6 @@ diagonal_write = primitive(
         x=lambda g, v_shape, offset, dim1, dim2: write_diagonal(g, zeros_of(v_shape, g), offset, dim1, dim2),
         v=lambda g, offset, dim1, dim2: g.diagonal(offset, dim1, dim2)),
     doc="A copy of x with v on a diagonal.", gradient="dx = g with zeros on the diagonal, dv = g's diagonal",
-)
-unfold = primitive(
-    "unfold", "x", params=("dim", "size", "step"), infer=_infer_view("unfold", _unfold_layout),
-    array="_windows(np, x, dim, size, step)", helpers={"_windows": _windows}, lower=View(_unfold_layout),
-    grad=dict(x=lambda g, x_shape, dim, size, step: _unfold_grad(g, x_shape, dim, size, step)),
-    doc="Windows of `size` along an extent, `step` apart, as a new last extent.",
-    gradient="dx = the windows' cotangents added up where they lie",
 )
 restride = primitive(
     "as_strided", "x", params=("size", "stride", "offset"), infer=_infer_view("as_strided", _restride_layout),
@@ -245,24 +222,6 @@ def see_restrided(x: Any, size: Any, stride: Any, offset: int) -> Any:
     return bind_view(restride, x.contiguous(), {"size": size, "stride": stride, "offset": offset})
 
 
-def window_strides(shape: Any, dim: int, size: int, step: int) -> Any:
-    """(size, strides) of `unfold` on row-major memory of `shape`."""
-    return _unfold_layout(shape, contiguous_strides(shape), 0, dim=dim, size=size, step=step)[:2]
-
-
-def _unfold_grad(g: Any, x_shape: Any, dim: int, size: int, step: int) -> Any:
-    length = 1
-    for extent in x_shape:
-        length = length * extent
-    return add_restrided(g, length, window_strides(x_shape, dim, size, step)[1], 0).reshape(x_shape)
-
-
-def _write_windows(base: Any, value: Any, params: Any) -> Any:
-    stride = window_strides(base.shape, **params)[1]
-    return write_restrided(base.reshape(-1), value, stride, 0).reshape(base.shape)
-
-
 writes_through(diagonal, lambda base, value, params: write_diagonal(base, value, **params))
-writes_through(unfold, _write_windows)
 writes_through(restride, lambda base, value, params: write_restrided(base, value, params["stride"], params["offset"]))
 writes_through(bits, lambda base, value, params: value.view(base.dtype))

@@ -2,33 +2,38 @@
 
 Requires: no `gradients` equation (a composite has a gradient rule of its own). Guarantees: no equation
 lowers to `Composite`. Values are the same to the last bit: the array form is the formula in one call.
+Where loops are written (`loops`), an array call that has a formula for them is replaced as well.
 """
 
 from __future__ import annotations
 
 from symgrad.ir.builder import Rewriter, rewrite
 from symgrad.ir.graph import Atom, Eqn, Graph, Value
-from symgrad.ir.primitive import Composite
+from symgrad.ir.primitive import Choice, Composite
 from symgrad.passes.recorder import Recorder, as_operand
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
 
 
-def decompose(graph: Graph) -> Graph:
+def decompose(graph: Graph, loops: bool = False) -> Graph:
     """The graph in primitives that code generators know."""
+    kinds = (Composite, Choice) if loops else Composite
 
     def visit(eqn: Eqn, rewriter: Rewriter) -> tuple[Atom, ...] | None:
-        if not isinstance(eqn.prim.lower, Composite):
+        if not isinstance(eqn.prim.lower, kinds):
             return None
         recorder = Recorder(rewriter)
         recorder.loc, recorder.phase, recorder.origin = eqn.loc, eqn.phase, eqn.origin
         with recorder, state.no_grad():
             result = eqn.prim.lower.formula(*map(as_operand, eqn.inputs), **eqn.params)
+        if result is None:
+            return None
         results = result if eqn.prim.multiple else (result,)
         return tuple([value_of(x) for x in results])
 
-    while any(isinstance(eqn.prim.lower, Composite) for eqn in graph.eqns):
-        graph = rewrite(graph, visit)  # a formula may use composites again: a variance is made of means
+    before: Graph | None = None
+    while graph is not before:
+        before, graph = graph, rewrite(graph, visit)  # a formula may use composites again: a variance is made of means
     return graph
 
 

@@ -42,12 +42,12 @@ def name_of(step: Pass) -> str:
     return step.func.__name__ if isinstance(step, partial) else step.__name__
 
 
-def optimize(exact: bool, nested: bool = False) -> tuple[Pass, ...]:
+def optimize(exact: bool, nested: bool = False, loops: bool = False) -> tuple[Pass, ...]:
     """The passes after differentiation. `exact` keeps every bit and every layout eager has.
 
-    `nested`: first, the same on the graphs of control flow.
+    `nested`: first, the same on the graphs of control flow. `loops`: the backend writes loops, not array calls.
     """
-    steps: tuple[Pass, ...] = (widen, decompose, erase, dce)
+    steps: tuple[Pass, ...] = (widen, partial(decompose, loops=loops), erase, dce)
     if not exact:
         steps = (*steps, fold, simplify, cse, fold, simplify, cse, dce)
     return (dce, partial(subgraphs, passes=steps), *steps) if nested else steps

@@ -43,6 +43,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "polygamma": [*unary(0.4, 4.0, n=1), *unary(-0.9, -0.1, n=2)],
     "acosh": unary(1.1, 3.0), "logit": unary(0.1, 0.9),
     "atan2": binary(), "hypot": binary(), "logaddexp": binary(), "logaddexp2": binary(),
+    "binary_entropy": [s for s in binary(0.1, 0.9, low2=0.0, high2=1.0) if "scalar" not in s.label],
     "xlogy": binary(low2=0.2, high2=3.0), "fmax": binary(), "fmin": binary(), "copysign": binary(),
     **{name: rough(unary()) for name in "floor ceil trunc round signbit isinf isfinite real_angle".split()},
     "floor_divide": rough(QUOTIENT), "trunc_divide": integers(), "remainder": QUOTIENT, "fmod": QUOTIENT,

@@ -8,6 +8,7 @@ from symgrad.nn.container import *  # noqa: F403
 from symgrad.nn.conv import *  # noqa: F403
 from symgrad.nn.directions import *  # noqa: F403
 from symgrad.nn.dropout import *  # noqa: F403
+from symgrad.nn.likelihood_loss import *  # noqa: F403
 from symgrad.nn.linear import *  # noqa: F403
 from symgrad.nn.loss import *  # noqa: F403
 from symgrad.nn.module import Module as Module

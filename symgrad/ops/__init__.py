@@ -19,6 +19,7 @@ from symgrad.ops import (
     distributions,
     division,
     einsum,
+    entropy,
     exponential,
     factorizations,
     fills,

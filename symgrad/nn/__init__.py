@@ -11,6 +11,7 @@ from symgrad.nn.dropout import *  # noqa: F403
 from symgrad.nn.likelihood_loss import *  # noqa: F403
 from symgrad.nn.linear import *  # noqa: F403
 from symgrad.nn.loss import *  # noqa: F403
+from symgrad.nn.margin_loss import *  # noqa: F403
 from symgrad.nn.module import Module as Module
 from symgrad.nn.parameter import Buffer as Buffer
 from symgrad.nn.parameter import Parameter as Parameter

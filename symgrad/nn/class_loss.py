@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from symgrad.nn import functional as F
 from symgrad.nn.loss import WeightedLoss
 from symgrad.tensor.core import Tensor
 
-__all__ = ["CrossEntropyLoss", "NLLLoss"]
+__all__ = ["CrossEntropyLoss", "NLLLoss", "NLLLoss2d"]
 
 
 class NLLLoss(WeightedLoss):
@@ -25,6 +26,16 @@ class NLLLoss(WeightedLoss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.nll_loss(input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
+
+
+class NLLLoss2d(NLLLoss):
+    """`NLLLoss`, which takes images as well; the old name."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        warnings.warn("`NLLLoss2d` has been deprecated. Please use `NLLLoss` instead as a drop-in replacement and see "
+                      "https://pytorch.org/docs/main/nn.html#torch.nn.NLLLoss for more details.", FutureWarning,
+                      stacklevel=2)  # fmt: skip
+        super().__init__(*args, **kwargs)
 
 
 class CrossEntropyLoss(WeightedLoss):

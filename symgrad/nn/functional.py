@@ -6,7 +6,9 @@ from symgrad.nn.functions.convolution import *  # noqa: F403
 from symgrad.nn.functions.directions import *  # noqa: F403
 from symgrad.nn.functions.distances import *  # noqa: F403
 from symgrad.nn.functions.dropout import *  # noqa: F403
+from symgrad.nn.functions.label_losses import *  # noqa: F403
 from symgrad.nn.functions.likelihoods import *  # noqa: F403
+from symgrad.nn.functions.margins import *  # noqa: F403
 from symgrad.nn.functions.pooling import *  # noqa: F403
 from symgrad.nn.functions.rectifiers import *  # noqa: F403
 from symgrad.nn.functions.shrinks import *  # noqa: F403

@@ -12,7 +12,8 @@ from symgrad.ops.registry import elementwise
 
 
 def _entropy(np: Any, p: Any, t: Any) -> Any:
-    return (t - 1) * np.maximum(np.log1p(-p), -100) - t * np.maximum(np.log(p), -100)
+    with np.errstate(all="ignore"):
+        return (t - 1) * np.maximum(np.log1p(-p), -100) - t * np.maximum(np.log(p), -100)
 
 
 def _slope(g: Any, p: Any, t: Any) -> Any:

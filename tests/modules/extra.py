@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 Made = tuple[tuple[Any, ...], dict[str, Any]]
 
 DROPPED: dict[str, list[tuple[Any, ...]]] = {
@@ -21,4 +23,10 @@ EXTRAS: dict[str, list[tuple[Made, tuple[Any, ...]]]] = {
     **{name: [((p, {}), shapes) for p in ((0.0,), (0.3,), (1.0,), (0.4, False)) for shapes in given]
        for name, given in DROPPED.items()},
     "Flatten": [(((), {}), ((2, 3, 4),)), (((0, 1), {}), ((2, 3, 4),))],
+    "TripletMarginLoss": [(((), how), ((4, 5), (4, 5), (4, 5))) for how in (
+        {}, {"swap": True, "p": 1.0}, {"margin": 0.3, "reduction": "none"}, {"reduction": "sum", "eps": 0.1})]
+        + [(((), {}), ((5,), (5,), (5,)))],
+    "TripletMarginWithDistanceLoss": [(((), how), ((4, 5), (4, 5), (4, 5))) for how in (
+        {}, {"swap": True}, {"margin": 0.3, "reduction": "none"}, {"reduction": "sum"})],
+    "NLLLoss2d": [(((), {"reduction": "none"}), ((2, 3, 4, 5), torch.tensor([1, 2]).reshape(2, 1, 1).expand(2, 4, 5)))],
 }

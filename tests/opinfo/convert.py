@@ -94,6 +94,8 @@ class ToSymgrad(ToTorch):
             return sg.device(str(value))
         if isinstance(value, torch.Generator):
             return sg.Generator()
+        if isinstance(value, torch.nn.Module):
+            return getattr(sg.nn, type(value).__name__)()
         return value
 
     def tensor(self, given: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 from symgrad.errors import DomainError, DTypeError
 from symgrad.nn.functions.declare import functional
 from symgrad.nn.functions.reduction import reduced, reduction_of, size
+from symgrad.nn.functions.sigmoidal import logsigmoid
 from symgrad.ops import functional as ops
 from symgrad.ops.entropy import binary_entropy_p
 from symgrad.ops.exponential import xlogy
@@ -79,18 +80,11 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     if target.shape != input.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
     x, t = input, target
-    small = softplus(-x)  # type: ignore[operator]
+    log_p: Any = logsigmoid(x)
     if pos_weight is not None:
-        small = small * ((pos_weight - 1) * t + 1)  # type: ignore[operator]
-    losses = (1 - t) * x + small  # type: ignore[operator]
+        log_p = log_p * ((pos_weight - 1) * t + 1)  # type: ignore[operator]
+    losses = (1 - t) * x - log_p  # type: ignore[operator]
     return reduced(losses if weight is None else losses * weight, reduction)
-
-
-def softplus(x: Any) -> Any:
-    """log(1 + exp(x)) without overflow; its slope at 0 is 1/2."""
-    below = x < 0
-    size = ops.where(below, x, -x)
-    return ops.where(below, 0.0, x) + size.exp().log1p()  # type: ignore[attr-defined, operator]
 
 
 @functional()

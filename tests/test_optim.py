@@ -1,148 +1,15 @@
-"""Optimizers against PyTorch: a hundred steps of every option, state dicts, errors, printed form."""
+"""Parameter groups, closures, hooks, and the errors of optimizers."""
 
 from __future__ import annotations
 
-import pickle
 from typing import Any
 
-import numpy as np
 import pytest
-from oracle import agree, make, torch
-from sampling import values
+from optim_table import loss_of, same, start, train
+from oracle import agree, torch
+from torch.testing._internal.common_optimizers import optim_db
 
 import symgrad as sg
-from symgrad.optim.optimizer import Group
-from symgrad.tensor import state
-
-OPTIONS: list[tuple[str, dict[str, Any]]] = [
-    ("SGD", dict(lr=0.01)),
-    ("SGD", dict(lr=0.01, momentum=0.9)),
-    ("SGD", dict(lr=0.01, momentum=0.9, dampening=0.3)),
-    ("SGD", dict(lr=0.01, momentum=0.9, nesterov=True)),
-    ("SGD", dict(lr=0.01, weight_decay=0.1)),
-    ("SGD", dict(lr=1e-5, momentum=0.5, weight_decay=0.1, maximize=True)),
-    ("SGD", {}),
-    ("RMSprop", dict(lr=0.01)),
-    ("RMSprop", dict(lr=0.01, alpha=0.9, eps=1e-6)),
-    ("RMSprop", dict(lr=0.01, momentum=0.9)),
-    ("RMSprop", dict(lr=0.01, centered=True)),
-    ("RMSprop", dict(lr=0.01, centered=True, momentum=0.5, weight_decay=0.1)),
-    ("RMSprop", dict(lr=0.001, maximize=True)),
-    ("RMSprop", {}),
-    ("Adam", dict(lr=0.01)),
-    ("Adam", dict(lr=0.01, betas=(0.8, 0.9), eps=1e-6)),
-    ("Adam", dict(lr=0.01, weight_decay=0.1)),
-    ("Adam", dict(lr=0.01, amsgrad=True)),
-    ("Adam", dict(lr=0.001, maximize=True)),
-    ("Adam", dict(lr=0.01, betas=(0.3, 0.99))),
-    ("AdamW", dict(lr=0.01)),
-    ("AdamW", dict(lr=0.01, weight_decay=0.3, amsgrad=True)),
-    ("Adam", {}),
-    ("AdamW", {}),
-]
-IDS = [f"{n}-{'-'.join(o) or 'defaults'}-{i}" for i, (n, o) in enumerate(OPTIONS)]
-SHAPES = [(), (3,), (4, 3)]
-
-
-def start(lib: Any, dtype: str = "float32") -> list[Any]:
-    return [make(lib, values(*s, seed=i).astype(dtype), True) for i, s in enumerate(SHAPES)]
-
-
-def loss_of(params: list[Any]) -> Any:
-    a, b, c = params
-    h = (c * b).sum(1)
-    return ((h - 1.5) ** 2).sum() + (a - b[0]) ** 2 + (c**4).mean() + b.sin().sum()
-
-
-def train(lib: Any, optimizer: Any, params: list[Any], steps: int) -> None:
-    for _ in range(steps):
-        optimizer.zero_grad()
-        loss_of(params).backward()
-        optimizer.step()
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name, options", OPTIONS, ids=IDS)
-def test_a_hundred_steps(name: str, options: dict[str, Any], dtype: str) -> None:
-    def program(lib: Any) -> Any:
-        params = start(lib, dtype)
-        optimizer = getattr(lib.optim, name)(params, **options)
-        train(lib, optimizer, params, 100)
-        return [p.detach() for p in params]
-
-    agree(program, *((1e-3, 1e-4) if dtype == "float32" else (1e-9, 1e-10)))
-
-
-@pytest.mark.parametrize("name, options", OPTIONS, ids=IDS)
-def test_one_step_from_the_same_state_is_within_rounding(
-    name: str, options: dict[str, Any]
-) -> None:
-    """State set alike from fixed gradients, so that errors cannot grow: 100 steps, a few ULP."""
-
-    def program(lib: Any) -> Any:
-        params = start(lib)
-        optimizer = getattr(lib.optim, name)(params, **options)
-        rng = np.random.default_rng(0)
-        for _ in range(100):
-            for p in params:
-                p.grad = make(lib, np.asarray(rng.normal(size=tuple(p.shape)), "f"))
-            optimizer.step()
-        slots = [v for p in params for k, v in sorted(optimizer.state[p].items()) if v is not None]
-        return [p.detach() for p in params], slots, [sorted(optimizer.state[p]) for p in params]
-
-    agree(program, 3e-6, 1e-6)
-
-
-@pytest.mark.parametrize("name, options", OPTIONS, ids=IDS)
-def test_state_dict_continues_the_run(name: str, options: dict[str, Any]) -> None:
-    params = start(sg)
-    optimizer = getattr(sg.optim, name)(params, **options)
-    train(sg, optimizer, params, 5)
-    saved = pickle.loads(pickle.dumps(optimizer.state_dict()))
-    others = [p.detach().clone().requires_grad_(True) for p in params]
-    again = getattr(sg.optim, name)(others, lr=99.0)
-    again.load_state_dict(saved)
-    train(sg, optimizer, params, 5)
-    train(sg, again, others, 5)
-    for mine, theirs in zip(params, others):
-        assert np.array_equal(mine.detach().numpy(), theirs.detach().numpy())
-
-
-@pytest.mark.parametrize("name, options", OPTIONS, ids=IDS)
-def test_state_dict_and_repr_are_torchs(name: str, options: dict[str, Any]) -> None:
-    def program(lib: Any) -> Any:
-        params = start(lib)
-        optimizer = getattr(lib.optim, name)(params, **options)
-        train(lib, optimizer, params, 2)
-        saved = optimizer.state_dict()
-        numbers = {
-            i: sorted(k for k, v in s.items() if v is not None) for i, s in saved["state"].items()
-        }
-        return (
-            numbers,
-            [sorted(g) for g in saved["param_groups"]],
-            repr(optimizer),
-            [g["params"] for g in saved["param_groups"]],
-        )
-
-    agree(program)
-
-
-def test_state_dicts_of_torch_load() -> None:
-    theirs = start(torch)
-    optimizer = torch.optim.Adam(theirs, lr=0.01)
-    train(torch, optimizer, theirs, 3)
-    mine = [make(sg, p.detach().numpy(), True) for p in theirs]
-    again = sg.optim.Adam(mine)
-    saved = optimizer.state_dict()
-    saved["state"] = {
-        i: {k: sg.tensor(v.numpy()) for k, v in s.items()} for i, s in saved["state"].items()
-    }
-    again.load_state_dict(saved)
-    train(torch, optimizer, theirs, 3)
-    train(sg, again, mine, 3)
-    for a, b in zip(mine, theirs):
-        np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-5)
 
 
 def test_groups() -> None:
@@ -152,16 +19,16 @@ def test_groups() -> None:
             [{"params": params[0], "lr": 0.1}, {"params": params[1:2]}], lr=0.01, momentum=0.5
         )
         optimizer.add_param_group({"params": [params[2]], "weight_decay": 0.1})
-        train(lib, optimizer, params, 3)
+        train(optimizer, params, 3)
         optimizer.param_groups[0]["lr"] *= 0.1
-        train(lib, optimizer, params, 3)
+        train(optimizer, params, 3)
         return (
             [p.detach() for p in params],
             [g["lr"] for g in optimizer.param_groups],
             repr(optimizer),
         )
 
-    agree(program, 1e-4, 1e-5)
+    same(program, 1e-4, 1e-5)
 
 
 def test_closure() -> None:
@@ -179,7 +46,7 @@ def test_closure() -> None:
             loss = optimizer.step(closure)
         return loss.detach(), [p.detach() for p in params]
 
-    agree(program, 1e-5, 1e-6)
+    same(program, 1e-5, 1e-6)
 
 
 def test_parameters_without_gradient_are_left_alone() -> None:
@@ -190,7 +57,7 @@ def test_parameters_without_gradient_are_left_alone() -> None:
         optimizer.step()
         return [p.detach() for p in params], [len(optimizer.state[p]) for p in params]
 
-    agree(program, 1e-6)
+    same(program, 1e-6)
 
 
 @pytest.mark.parametrize("to_none", [True, False])
@@ -203,7 +70,7 @@ def test_zero_grad(to_none: bool) -> None:
         optimizer.zero_grad(set_to_none=to_none)
         return [p.grad is None for p in params], held
 
-    agree(program)
+    same(program)
 
 
 ERRORS = {
@@ -236,67 +103,167 @@ def test_errors_are_of_the_same_kind(name: str) -> None:
     agree(ERRORS[name])
 
 
-def test_what_a_compiled_step_must_see_replaces_the_structure_token() -> None:
-    optimizer = sg.optim.Adam(start(sg))
-    group = optimizer.param_groups[0]
-    assert isinstance(group, Group)
-
-    def changes(action: Any) -> tuple[bool, bool]:
-        token, epoch = optimizer.structure, state.epoch[0]
-        action()
-        return optimizer.structure is not token, state.epoch[0] > epoch
-
-    assert changes(lambda: group.__setitem__("lr", 0.5)) == (False, True)
-    assert changes(lambda: group.__setitem__("betas", (0.5, 0.9))) == (False, True)
-    assert changes(lambda: group.__setitem__("amsgrad", True)) == (True, True)
-    assert changes(lambda: group.__setitem__("lr", 1)) == (True, True)
-    assert changes(
-        lambda: optimizer.add_param_group({"params": [sg.zeros(1, requires_grad=True)]})
-    ) == (True, True)
-    assert changes(lambda: optimizer.load_state_dict(optimizer.state_dict())) == (True, True)
-    assert changes(optimizer.state.clear) == (True, True)
 
 
-def test_slots_of_a_failed_trace_are_taken_back() -> None:
-    undo: list[Any] = []
-
-    class Failing:
-        def on_abort(self, action: Any) -> None:
-            undo.append(action)
-
-    optimizer = sg.optim.Adam(start(sg))
-    param = optimizer.param_groups[0]["params"][1]
-    old = state.enter_capture(Failing())
-    try:
-        slot = optimizer.slot(param, "exp_avg")
-    finally:
-        state.enter_capture(old)
-    assert isinstance(slot.numpy(), np.ndarray) and optimizer.state[param]["exp_avg"] is slot
-    for action in reversed(undo):
-        action()
-    assert "exp_avg" not in optimizer.state[param]
+OPTIMIZERS = [info.optim_cls.__name__ for info in optim_db if hasattr(sg.optim, info.optim_cls.__name__)]
 
 
-@pytest.mark.parametrize("name, options", OPTIONS, ids=IDS)
-def test_a_compiled_step_agrees_and_is_traced_once(name: str, options: dict[str, Any]) -> None:
-    results = []
-    for wrap in (lambda f: f, lambda f: sg.compile(f, fullgraph=True)):
-        params = start(sg)
-        optimizer = getattr(sg.optim, name)(params, **options)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_errors_of_optim_db(name: str) -> None:
+    """What PyTorch's own list of wrong arguments says; the message too."""
+    (info,) = [i for i in optim_db if i.optim_cls.__name__ == name]
+    cases = info.optim_error_inputs_func(device="cpu", dtype=torch.float32)
+    assert cases
+    for case in cases:
+        given = case.optimizer_error_input
 
-        def body() -> Any:
+        def convert(value: Any) -> Any:
+            if isinstance(value, torch.Tensor):
+                return known.setdefault(value, sg.tensor(value.detach().numpy(), requires_grad=value.requires_grad))
+            if isinstance(value, dict):
+                return {k: convert(v) for k, v in value.items()}
+            return type(value)(map(convert, value)) if isinstance(value, (list, tuple)) else value
+
+        known: dict[Any, Any] = {}
+        params = start(sg) if given.params is None else convert(given.params)
+        if case.error_type is UserWarning:
+            with pytest.warns(UserWarning, match=case.error_regex):
+                getattr(sg.optim, name)(params, **convert(given.kwargs))
+            continue
+        with pytest.raises(case.error_type, match=case.error_regex):
+            getattr(sg.optim, name)(params, **convert(given.kwargs))
+
+
+WRONG: dict[str, list[dict[str, Any]]] = {
+    "SGD": [dict(lr=-1.0), dict(momentum=-0.1), dict(weight_decay=-1.0)],
+    "Adam": [dict(eps=-1e-8), dict(betas=(0.9, 1.0)), dict(betas=(-0.1, 0.9)), dict(weight_decay=-1)],
+    "RMSprop": [dict(alpha=-1.0), dict(momentum=-1.0), dict(eps=-1.0)],
+    "Adagrad": [dict(lr_decay=-0.5), dict(initial_accumulator_value=-1), dict(eps=-1.0), dict(weight_decay=-1)],
+    "Adadelta": [dict(rho=1.1), dict(rho=-0.1), dict(eps=-1.0)],
+    "NAdam": [dict(momentum_decay=-0.2), dict(betas=(1.0, 0.9))],
+    "Rprop": [dict(etas=(1.0, 0.5)), dict(etas=(0.0, 1.2)), dict(lr=-1)],
+    "ASGD": [dict(weight_decay=-0.5), dict(lr=-1)],
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_options_in_the_same_words(name: str) -> None:
+    for options in WRONG[name]:
+        with pytest.raises((ValueError, TypeError)) as theirs:
+            getattr(torch.optim, name)(start(torch), **options)
+        with pytest.raises(theirs.type) as mine:
+            getattr(sg.optim, name)(start(sg), **options)
+        assert str(mine.value) == str(theirs.value)
+
+
+def test_a_differentiable_step_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="differentiable=True is not supported"):
+        sg.optim.SGD(start(sg), differentiable=True)
+    agree(lambda lib: lib.optim.SGD(start(lib), differentiable=True, fused=True))
+    agree(lambda lib: lib.optim.SGD(start(lib), foreach=True, fused=True))
+
+
+def test_document_001_regularises_weights_only() -> None:
+    def program(lib: Any) -> Any:
+        net = lib.nn.Sequential(lib.nn.Linear(3, 4), lib.nn.ReLU(), lib.nn.Linear(4, 1))
+        with lib.no_grad():
+            for p in net.parameters():
+                p.copy_(lib.linspace(-1, 1, p.numel()).reshape(p.shape))
+        weight_p, bias_p = [], []
+        for name, p in net.named_parameters():
+            if "bias" in name:
+                bias_p += [p]
+            else:
+                weight_p += [p]
+        optimizer = lib.optim.SGD(
+            [{"params": weight_p, "weight_decay": 1e-5}, {"params": bias_p, "weight_decay": 0}], lr=1e-2, momentum=0.9
+        )
+        for _ in range(20):
             optimizer.zero_grad()
-            loss = loss_of(params)
-            loss.backward()
+            net(lib.linspace(-1, 1, 12).reshape(4, 3)).pow(2).mean().backward()
             optimizer.step()
-            return loss
+        return [p.detach() for p in net.parameters()], repr(optimizer)
 
-        step = wrap(body)
-        for k in range(8):
-            if k == 5:
-                optimizer.param_groups[0]["lr"] *= 0.5
-            step()
-        results.append([p.detach().numpy().copy() for p in params])
-    assert len(step.variants) == 1
-    for eager, compiled in zip(*results):
-        np.testing.assert_allclose(compiled, eager, rtol=1e-5, atol=1e-6)
+    same(program, 1e-5, 1e-6)
+
+
+def test_named_parameters() -> None:
+    def program(lib: Any) -> Any:
+        net = lib.nn.Linear(2, 1)
+        optimizer = lib.optim.SGD(net.named_parameters(), lr=0.1)
+        optimizer.add_param_group({"params": [("extra", lib.zeros(1, requires_grad=True))], "lr": 0.5})
+        names = [g["param_names"] for g in optimizer.state_dict()["param_groups"]]
+        without = lib.optim.SGD(lib.nn.Linear(2, 1).parameters(), lr=1.0)
+        without.add_param_group({"params": lib.zeros(1, requires_grad=True)})
+        without.load_state_dict(optimizer.state_dict())
+        return names, repr(optimizer), without.param_groups[0].get("param_names")
+
+    same(program)
+    agree(lambda lib: lib.optim.SGD([("a", lib.zeros(1, requires_grad=True)), lib.zeros(1, requires_grad=True)]))
+    agree(lambda lib: lib.optim.SGD([{"params": [("a", lib.zeros(1, requires_grad=True))]},
+                                     {"params": [lib.zeros(1, requires_grad=True)]}]))  # fmt: skip
+
+
+def test_a_parameter_twice_in_a_group_is_a_warning() -> None:
+    for lib in (torch, sg):
+        with pytest.warns(UserWarning, match="duplicate parameters"):
+            lib.optim.SGD([lib.zeros(1, requires_grad=True)] * 2)
+
+
+def test_step_hooks() -> None:
+    def program(lib: Any) -> Any:
+        params, seen = start(lib), []
+        optimizer = lib.optim.SGD(params, lr=0.1)
+
+        def before(optimizer: Any, args: Any, kwargs: Any) -> Any:
+            seen.append((len(args), sorted(kwargs)))
+            return (optimizer,), {"closure": lambda: lib.tensor(5.0)}
+
+        handle = optimizer.register_step_pre_hook(before)
+        optimizer.register_step_post_hook(lambda o, a, k: seen.append("after"))
+        first = optimizer.step()
+        handle.remove()
+        return first, optimizer.step(), seen
+
+    same(program)
+    agree(lambda lib: (lambda o: (o.register_step_pre_hook(lambda *a: 3), o.step()))(lib.optim.SGD(start(lib))))
+
+
+def test_an_optimizer_of_ones_own() -> None:
+    """As PyTorch's tutorials write one: `step` goes over `param_groups` and keeps its state in `state`."""
+
+    def program(lib: Any) -> Any:
+        class Signs(lib.optim.Optimizer):  # type: ignore[misc]
+            def __init__(self, params: Any, lr: float = 0.1):
+                super().__init__(params, dict(lr=lr))
+
+            def step(self, closure: Any = None) -> Any:
+                loss = closure() if closure is not None else None
+                for group in self.param_groups:
+                    for p in group["params"]:
+                        if p.grad is None:
+                            continue
+                        slots = self.state[p]
+                        if len(slots) == 0:
+                            slots["step"] = 0
+                            slots["mean"] = lib.zeros_like(p)
+                        slots["step"] += 1
+                        slots["mean"].mul_(0.5).add_(p.grad, alpha=0.5)
+                        p.data.add_(slots["mean"].sign(), alpha=-group["lr"])
+                return loss
+
+        params, seen = start(lib), []
+        optimizer = Signs(params, lr=0.01)
+        optimizer.register_step_post_hook(lambda *a: seen.append(1))
+        train(optimizer, params, 5)
+        return [p.detach() for p in params], optimizer.state[params[0]]["step"], repr(optimizer), seen
+
+    same(program, 1e-5)
+
+
+def test_required_options() -> None:
+    def program(lib: Any) -> Any:
+        module = __import__(f"{lib.__name__}.optim.optimizer", fromlist=["required"])
+        return lib.optim.Optimizer(start(lib), dict(lr=module.required))
+
+    agree(program)

@@ -1,6 +1,6 @@
 """Parameter groups and slots: dictionaries whose changes compiled programs come to know.
 
-Both belong to an optimizer and tell it of structural changes; a new learning rate is none, since a
+They belong to an optimizer and tell it of structural changes; a new learning rate is none, since a
 compiled program reads floats anew at each call.
 """
 
@@ -11,18 +11,35 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from symgrad.tensor import state
+from symgrad.tensor.core import Tensor
 from symgrad.tensor.host import hyper
 
 if TYPE_CHECKING:
     from symgrad.optim.optimizer import Optimizer
 
 
-class Group(dict[str, Any]):
+class Owned:
+    """A dictionary of an optimizer's, which it tells of changes; a copy is a plain dictionary."""
+
+    _owner: Any
+
+    def _belong(self, owner: "Optimizer") -> None:
+        self._owner = weakref.ref(owner)
+
+    def _restructure(self) -> None:
+        if (owner := self._owner()) is not None:
+            owner.restructured()
+
+    def __reduce__(self) -> Any:
+        return dict, (dict(self),)  # type: ignore[call-overload]
+
+
+class Group(Owned, dict[str, Any]):
     """One parameter group; a change of it is seen by compiled programs."""
 
     def __init__(self, values: dict[str, Any], owner: "Optimizer"):
         super().__init__(values)
-        self._owner = weakref.ref(owner)
+        self._belong(owner)
 
     lifts_floats = True
 
@@ -60,27 +77,40 @@ class Group(dict[str, Any]):
         self._restructure()
         return super().pop(*args)
 
-    def _restructure(self) -> None:
-        if (owner := self._owner()) is not None:
-            owner.restructured()
 
-    def __reduce__(self) -> Any:
-        return dict, (dict(self),)
+class Numbers:
+    """A group's hyper-parameters during one step, as attributes: plain, or in a trace host scalars.
 
-    def number(self, key: str) -> Any:
-        """A hyper-parameter: a plain number, or in a trace a host scalar read anew at each call."""
-        return hyper(key, self, key)
+    A tensor is taken as one without dimensions.
+    """
 
-    def pair(self, key: str) -> tuple[Any, Any]:
-        """Both numbers of a pair such as betas, as `number` gives them."""
-        items = GroupItem(self, key)
-        return hyper(f"{key}_0", items, 0), hyper(f"{key}_1", items, 1)
+    def __init__(self, group: Group):
+        self._group = group
+
+    def __getattr__(self, key: str) -> Any:
+        value = dict.__getitem__(self._group, key)
+        if type(value) is tuple:
+            items = GroupItem(self._group, key)
+            value = tuple([hyper(f"{key}_{i}", items, i) for i in range(len(value))])
+        elif isinstance(value, Tensor):
+            value = value.reshape(()) if value.ndim else value  # type: ignore[attr-defined]
+        else:
+            value = hyper(key, self._group, key)
+        self.__dict__[key] = value  # found there from now on
+        return value
+
+    def now(self, key: str) -> Any:
+        """The plain number a state begins with."""
+        value = dict.__getitem__(self._group, key)
+        return value.item() if isinstance(value, Tensor) else value
 
 
 def _kind(value: Any) -> Any:
     """What of a hyper-parameter a compiled program depends on: of floats, only that they are."""
     if type(value) is tuple:
         return tuple(map(_kind, value))
+    if isinstance(value, Tensor):
+        return id(value)
     return float if type(value) is float else (type(value), value)
 
 
@@ -97,16 +127,17 @@ class GroupItem:
         return self.group[self.key][place]
 
 
-class Slots(defaultdict[Any, dict[str, Any]]):
+class Slots(Owned, defaultdict[Any, dict[str, Any]]):
     """State by parameter; taking some of it away is seen by compiled programs."""
 
     def __init__(self, owner: "Optimizer"):
         super().__init__(dict)
-        self._owner = weakref.ref(owner)
+        self._belong(owner)
+        self.unsaved: dict[Any, Any] = {}
 
     def _restructure(self) -> None:
-        if (owner := self._owner()) is not None:
-            owner.restructured()
+        self.unsaved.clear()
+        super()._restructure()
 
     def __missing__(self, param: Any) -> dict[str, Any]:
         slots: dict[str, Any] = {}
@@ -131,5 +162,19 @@ class Slots(defaultdict[Any, dict[str, Any]]):
         self._restructure()
         return super().pop(*args)
 
-    def __reduce__(self) -> Any:
-        return dict, (dict(self),)
+
+class Registry(Owned, dict[int, Any]):
+    """Hooks by handle number; one more or less is seen by compiled programs."""
+
+    def __init__(self, owner: "Optimizer"):
+        super().__init__()
+        self._belong(owner)
+
+    def __setitem__(self, number: int, hook: Any) -> None:
+        super().__setitem__(number, hook)
+        self._restructure()
+
+    def pop(self, *args: Any) -> Any:
+        """Take a hook out."""
+        self._restructure()
+        return super().pop(*args)

@@ -2,43 +2,57 @@
 
 Hyper-parameters are read through `Group`, whose writes move the epoch on, and in a trace come as
 host scalars, read anew at each call. State tensors ("slots") are made concretely even in a trace, as
-zeros that are a correct first step, so that the second step meets what the first one met.
+values that are a correct first step, so that the second step meets what the first one met.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
-from copy import deepcopy
 from typing import Any
 
-from symgrad import dtypes
 from symgrad.nn.bulk import clear_grads
-from symgrad.ops.creation import zeros, zeros_like
-from symgrad.optim.groups import Group, Slots
+from symgrad.ops.complex import view_as_real
+from symgrad.optim.groups import Group, Numbers, Slots
+from symgrad.optim.hooks import Hooked, with_hooks
+from symgrad.optim.saving import Saved
+from symgrad.optim.slots import ParameterSlots
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
 
+required: Any = type("_RequiredParameter", (), {"__repr__": lambda self: "<required parameter>"})()
 
-class Optimizer:
-    """Base of the optimizers: give `update_group` to a subclass, hyper-parameters in `defaults`.
 
+class Optimizer(Saved, Hooked):
+    """Base of the optimizers: a subclass gives `update`, the step of one parameter, and its `defaults`.
+
+    One that overrides `step` itself reads `param_groups` and keeps what it likes in `state`, as in PyTorch.
     `structure` is a token a compiled step compares by identity: it is replaced whenever groups,
-    parameters, slots, or hyper-parameters that are not floats change.
+    parameters, slots, hooks, or hyper-parameters that are not floats change.
     """
 
     def __init__(self, params: Any, defaults: dict[str, Any]):
         if isinstance(params, Tensor):
             raise TypeError("params argument given to the optimizer should be an iterable of Tensors or "
-                            "dicts, but got torch.FloatTensor")
-        self.defaults = defaults
-        self.structure = object()
-        self.state = Slots(self)
-        self.param_groups: list[Group] = []
+                            f"dicts, but got {type(params).__name__}")  # fmt: skip
+        self._begin(defaults)
         groups = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
+
+    def _begin(self, defaults: dict[str, Any]) -> None:
+        self.defaults = defaults
+        self.structure = object()
+        self.state = Slots(self)
+        self.param_groups: list[Group] = []
+        self._no_hooks()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "step" in cls.__dict__:
+            cls.step = with_hooks(cls.__dict__["step"])  # type: ignore[method-assign]
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with hyper-parameters of their own; the defaults fill what is missing."""
@@ -50,18 +64,30 @@ class Optimizer:
         if isinstance(given, set):
             raise TypeError("optimizer parameters need to be organized in ordered collections, but the "
                             "ordering of tensors in sets will change between runs. Please use a list instead.")
-        params = _parameters_of([given] if isinstance(given, Tensor) else given)
-        for param in params:
-            if param._node is not None:
-                raise ValueError("can't optimize a non-leaf Tensor")
-        if len(set(params)) != len(params):
-            raise ValueError("optimizer contains a parameter group with duplicate parameters")
-        known = {p for group in self.param_groups for p in group["params"]}
-        if not known.isdisjoint(params):
-            raise ValueError("some parameters appear in more than one parameter group")
-        rest = {k: v for k, v in param_group.items() if k != "params"}
-        self.param_groups.append(Group({"params": params, **self.defaults, **rest}, self))
+        params, names = _named([given] if isinstance(given, Tensor) else given)
+        missing = [k for k, v in self.defaults.items() if v is required and k not in param_group]
+        if missing:
+            raise ValueError("parameter group didn't specify a value of required optimization parameter "
+                             f"{missing[0]}")  # fmt: skip
+        group = {**self.defaults, **param_group, "params": params, **names}
+        self._distinct(group)
+        self.param_groups.append(Group(group, self))
         self.restructured()
+
+    def _distinct(self, group: dict[str, Any]) -> None:
+        """Each parameter is in one group only, and the groups agree on having names."""
+        params = group["params"]
+        if len(set(params)) != len(params):
+            warnings.warn("optimizer contains a parameter group with duplicate parameters; in future, this will "
+                          "cause an error; see github.com/pytorch/pytorch/issues/40967 for more information",
+                          stacklevel=3)  # fmt: skip
+        for other in self.param_groups:
+            if ("param_names" in group) != ("param_names" in other):
+                what = "with names" if "param_names" in group else "without names"
+                raise ValueError("all optimizer param groups should be with/without names. cannot add param "
+                                 f"group {what} to the optimizer")  # fmt: skip
+            if not set(other["params"]).isdisjoint(params):
+                raise ValueError("some parameters appear in more than one parameter group")
 
     def restructured(self) -> None:
         """Make compiled programs that step this optimizer look again."""
@@ -72,6 +98,7 @@ class Optimizer:
         """Drop the gradient of every parameter, or set it to zero."""
         clear_grads(self._parameters(), set_to_none)
 
+    @with_hooks
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Move every parameter that has a gradient; `closure` computes the loss anew and returns it."""
         loss = None
@@ -86,56 +113,29 @@ class Optimizer:
         return loss
 
     def update_group(self, group: Group) -> None:
-        """Update the parameters of one group (gradients are not recorded); override."""
+        """Update the parameters of one group, with weight decay in the gradient or on the parameter itself."""
+        h = Numbers(group)
+        maximize = group.get("maximize", False)
+        decay = h.weight_decay if "weight_decay" in group else 0
+        decayed = not (type(decay) is int and decay == 0) and decay != 0
+        for param in group["params"]:
+            grad: Any = param.grad
+            if grad is None:
+                continue
+            slot = ParameterSlots(self.state, param)
+            grad = -grad if maximize else grad
+            if decayed and group.get("decoupled_weight_decay", False):
+                param.mul_(1 - h.lr * decay)
+            elif decayed:
+                grad = grad + param * decay
+            if param.dtype.is_complex:  # two real numbers each
+                self.update(view_as_real(param), view_as_real(grad), slot, h)
+            else:
+                self.update(param, grad, slot, h)
+
+    def update(self, param: Any, grad: Any, slot: ParameterSlots, h: Any) -> None:
+        """Update one parameter (nothing is recorded); override. `slot(name)` is its state, `h` the group's options."""
         raise NotImplementedError
-
-    def slot(self, param: Tensor, name: str, make: Callable[[Tensor], Tensor] = zeros_like) -> Tensor:
-        """The state tensor `name` of `param`, made by `make` (zeros) where there is none yet."""
-        found: Tensor | None = self.state[param].get(name)
-        return found if found is not None else self.new_slot(self.state[param], name, make, param)
-
-    def new_slot(self, slots: dict[Any, Any], name: Any, make: Callable[[Tensor], Tensor],
-                 param: Tensor) -> Tensor:  # fmt: skip
-        """Make a slot concretely; a trace that fails takes it back."""
-        with state.eagerly():
-            made = slots[name] = make(param)
-        if (active := state.capture()) is not None:
-            active.on_abort(lambda: slots.pop(name, None))
-        return made
-
-    # -- saving -------------------------------------------------------------------------------
-
-    def state_dict(self) -> dict[str, Any]:
-        """Slots by parameter number, and the groups with numbers for parameters."""
-        numbers = {p: i for i, p in enumerate(self._parameters())}
-        groups, start = [], 0
-        for group in self.param_groups:
-            count = len(group["params"])
-            rest = {k: v for k, v in group.items() if k != "params"}
-            groups.append({**rest, "params": list(range(start, start + count))})
-            start += count
-        slots = {numbers[p]: dict(s) for p, s in self.state.items() if p in numbers and s}
-        return {"state": slots, "param_groups": groups}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over slots and hyper-parameters from `state_dict` (copied, slots in the parameter's dtype)."""
-        saved = deepcopy(state_dict)
-        if len(saved["param_groups"]) != len(self.param_groups):
-            raise ValueError("loaded state dict has a different number of parameter groups")
-        if any(len(old["params"]) != len(new["params"])
-               for old, new in zip(self.param_groups, saved["param_groups"])):  # fmt: skip
-            raise ValueError("loaded state dict contains a parameter group that doesn't match the size of "
-                             "optimizer's group")
-        order = [number for group in saved["param_groups"] for number in group["params"]]
-        homes = dict(zip(order, self._parameters()))
-        self.state.clear()
-        for number, slots in saved["state"].items():
-            param = homes[number]
-            self.state[param] = {k: v if k == "step" or not isinstance(v, Tensor) else v.to(param.dtype)  # type: ignore[attr-defined]
-                            for k, v in slots.items()}  # fmt: skip
-        for old, new in zip(self.param_groups, saved["param_groups"]):
-            old.update({k: v for k, v in new.items() if k != "params"})
-        self.restructured()
 
     def _parameters(self) -> Iterator[Tensor]:
         return (p for group in self.param_groups for p in group["params"])
@@ -148,40 +148,16 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
 
-def _parameters_of(given: Iterable[Any]) -> list[Tensor]:
-    """A list of tensors from tensors or (name, tensor) pairs."""
-    found = []
-    for item in given:
-        param = item[1] if isinstance(item, tuple) and len(item) == 2 else item
+def _named(given: Iterable[Any]) -> tuple[list[Tensor], dict[str, Any]]:
+    """The tensors among tensors or (name, tensor) pairs, and the names as a group keeps them."""
+    items = list(given)
+    names = [item[0] for item in items if isinstance(item, tuple)]
+    params = [item[1] if isinstance(item, tuple) else item for item in items]
+    if names and len(names) != len(params):
+        raise ValueError("all optimizer params should be with/without names. Some param names are missing")
+    for param in params:
         if not isinstance(param, Tensor):
             raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(param)}")
-        found.append(param)
-    return found
-
-
-def at_least(name: str, value: Any, low: float = 0.0) -> None:
-    """Raise ValueError, in PyTorch's words, for a hyper-parameter below `low`."""
-    if not isinstance(value, Tensor) and value < low:
-        raise ValueError(f"Invalid {name}: {value}")
-
-
-def refuse_differentiable(differentiable: bool) -> None:
-    """An optimizer's step is not itself differentiated here."""
-    if differentiable:
-        raise ValueError("differentiable=True is not supported: write the update in tensor operations instead")
-
-
-def step_count(param: Tensor) -> Tensor:
-    """The slot that counts steps: a 0-d float32 zero, as PyTorch keeps it."""
-    return zeros((), dtype=dtypes.float32)
-
-
-def counted(step: Tensor) -> Any:
-    """Count one step in place; the count for float64 arithmetic, a number or in a trace a tensor."""
-    step += 1  # type: ignore[operator, misc]
-    return step.to(dtypes.float64) if state.capture() is not None else step.item()  # type: ignore[attr-defined]
-
-
-def factor(value: Any, param: Tensor) -> Any:
-    """A float64 result as what multiplies `param`: rounded to its dtype once, as a number is."""
-    return value.to(param.dtype) if isinstance(value, Tensor) else value  # type: ignore[attr-defined]
+        if not (param.is_leaf or param.retains_grad):
+            raise ValueError("can't optimize a non-leaf Tensor")
+    return params, {"param_names": names} if names else {}

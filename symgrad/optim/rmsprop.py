@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from symgrad.optim.optimizer import (
-    Group,
-    Optimizer,
-    at_least,
-    counted,
-    refuse_differentiable,
-    step_count,
-)
+from symgrad.optim.optimizer import Optimizer
+from symgrad.optim.options import checked
+from symgrad.optim.scalars import counted, factor, zero
 
 
 class RMSprop(Optimizer):
@@ -25,41 +20,27 @@ class RMSprop(Optimizer):
         weight_decay: float = 0, momentum: float = 0, centered: bool = False, capturable: bool = False,
         foreach: bool | None = None, maximize: bool = False, differentiable: bool = False,
     ):  # fmt: skip
-        at_least("learning rate", lr)
-        at_least("epsilon value", eps)
-        at_least("momentum value", momentum)
-        at_least("weight_decay value", weight_decay)
-        at_least("alpha value", alpha)
-        refuse_differentiable(differentiable)
-        super().__init__(params, dict(
+        options = checked(
             lr=lr, momentum=momentum, alpha=alpha, eps=eps, centered=centered, weight_decay=weight_decay,
-            capturable=capturable, foreach=foreach, maximize=maximize, differentiable=differentiable))  # fmt: skip
+            capturable=capturable, foreach=foreach, maximize=maximize, differentiable=differentiable)  # fmt: skip
+        if not alpha >= 0:
+            raise ValueError(f"Invalid alpha value: {alpha}")
+        super().__init__(params, options)
 
-    def update_group(self, group: Group) -> None:
-        lr, alpha, eps = group.number("lr"), group.number("alpha"), group.number("eps")
-        decay, momentum = group.number("weight_decay"), group.number("momentum")
-        for param in group["params"]:
-            grad: Any = param.grad
-            if grad is None:
-                continue
-            counted(self.slot(param, "step", step_count))
-            square: Any = self.slot(param, "square_avg")
-            grad = -grad if group["maximize"] else grad
-            if decay != 0:
-                grad = grad + param * decay
-            square.mul_(alpha).addcmul_(grad, grad, value=1 - alpha)
-            if group["centered"]:
-                mean: Any = self.slot(param, "grad_avg")
-                mean.lerp_(grad, 1 - alpha)
-                root = (square - mean * mean).sqrt_()
-            else:
-                root = square.sqrt()
-            root.add_(eps)
-            if momentum > 0:
-                buffer: Any = self.slot(param, "momentum_buffer")
-                buffer.mul_(momentum).addcdiv_(grad, root)
-                param.add_(buffer, alpha=-lr)
-            else:
-                param.addcdiv_(grad, root, value=-lr)
-
-
+    def update(self, param: Any, grad: Any, slot: Any, h: Any) -> None:
+        counted(slot("step", zero))
+        square = slot("square_avg")
+        square.mul_(h.alpha).addcmul_(grad, grad, value=1 - h.alpha)
+        if h.centered:
+            mean = slot("grad_avg")
+            mean.lerp_(grad, 1 - h.alpha)
+            root = (square - mean * mean).sqrt_()
+        else:
+            root = square.sqrt()
+        root.add_(h.eps)
+        if h.momentum > 0:
+            buffer = slot("momentum_buffer")
+            buffer.mul_(h.momentum).addcdiv_(grad, root)
+            param.add_(buffer, alpha=factor(-h.lr, param))
+        else:
+            param.addcdiv_(grad, root, value=factor(-h.lr, param))

@@ -91,7 +91,7 @@ class Tensor(Differentiable):
         self._modified = 0
         self._type: TensorType | None = None
         self._hooks: Any = None
-        self._views: list[Any] | None = None
+        self._views: Any = None
         if state.inferences and state.local.inference:
             self._version = state.INFERENCE
 

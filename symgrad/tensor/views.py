@@ -71,6 +71,15 @@ def view_on(prim: Primitive, x: Tensor, params: dict[str, Any], seen: Any) -> Te
     return out
 
 
+class WeakViews(list["weakref.ref[Tensor]"]):
+    """Weak references to the views of a base; at `room` of them, those of dead views are dropped."""
+
+    __slots__ = ("room",)
+
+    def __init__(self) -> None:
+        self.room = 64
+
+
 def _attach(prim: Primitive, x: Tensor, params: dict[str, Any], out: Tensor) -> None:
     """Make `out` a view of the base of `x`, one step further."""
     owner = x._base
@@ -86,9 +95,10 @@ def _attach(prim: Primitive, x: Tensor, params: dict[str, Any], out: Tensor) -> 
         base = info._base
         views = base._views
         if views is None:
-            views = base._views = []
-        elif len(views) >= 64 and len(views) & (len(views) - 1) == 0:
+            views = base._views = WeakViews()
+        elif len(views) >= views.room:
             views[:] = [ref for ref in views if ref() is not None]
+            views.room = max(64, 2 * len(views))
         views.append(weakref.ref(out))
 
 

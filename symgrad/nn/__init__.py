@@ -3,11 +3,13 @@
 from symgrad.nn import functional as functional
 from symgrad.nn import init as init
 from symgrad.nn import parameter as parameter
+from symgrad.nn.batch_norm import *  # noqa: F403
 from symgrad.nn.class_loss import *  # noqa: F403
 from symgrad.nn.container import *  # noqa: F403
 from symgrad.nn.conv import *  # noqa: F403
 from symgrad.nn.directions import *  # noqa: F403
 from symgrad.nn.dropout import *  # noqa: F403
+from symgrad.nn.layer_norm import *  # noqa: F403
 from symgrad.nn.likelihood_loss import *  # noqa: F403
 from symgrad.nn.linear import *  # noqa: F403
 from symgrad.nn.loss import *  # noqa: F403

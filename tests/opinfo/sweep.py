@@ -315,7 +315,7 @@ def gradient_of(case: Case, sample: Sample, mode: str, order: int) -> str | None
     except STRUCTURAL as error:
         return said(error)
     try:
-        given = [[from_torch(c) for c in level] for level in cotangents]
+        given = [[None if c is None else from_torch(c) for c in level] for level in cotangents]
         got, _ = derive(sg, run, ours, sample, case, order, given)
     except TraceError as error:
         if case.name not in EAGER:
@@ -353,14 +353,26 @@ def derive(lib: Any, run: Callable[[], Any], operands: Any, sample: Sample, case
         if cotangents is None:
             generator = torch.Generator().manual_seed(level)
             seeds = [torch.randn(r.shape, dtype=r.dtype, generator=generator) for r in roots]
+            if level:  # by operand: those that have no gradient to derive again have no seed
+                left = iter(seeds)
+                used.append([next(left) if derivable(g) else None for g in found])
+            else:
+                used.append(seeds)
         else:
             seeds = cotangents[level]
-        if [tuple(s.shape) for s in seeds] != [tuple(r.shape) for r in roots]:
+            if level:  # what does not depend on any operand here may still be marked in PyTorch
+                seeds = [s for s, g in zip(seeds, found, strict=True) if derivable(g)]
+            used.append(seeds)
+        if [tuple(s.shape) for s in seeds if s is not None] != [tuple(r.shape) for r in roots]:
             raise ValueError(f"{len(roots)} differentiable results for {len(seeds)}")
-        used.append(seeds)
         found = list(lib.autograd.grad(roots, wanted, seeds, create_graph=level + 1 < order, allow_unused=True))
-        roots = [g for g in found if g is not None and g.requires_grad]
+        roots = [g for g in found if derivable(g)]
     return found, used
+
+
+def derivable(gradient: Any) -> bool:
+    """Whether a gradient is there and depends on what requires grad."""
+    return gradient is not None and gradient.requires_grad
 
 
 def results(value: Any) -> Any:

@@ -142,7 +142,7 @@ expand = primitive(
 slice_ = primitive(
     "slice", "x", params=("index",), infer=_infer_view("slice", _slice_layout),
     array="x[(*index, ...)]", lower=View(_slice_layout),
-    grad=dict(x=lambda g, x_shape, index: _zeros(x_shape, g).slice_write(g, index)),
+    grad=dict(x=lambda g, x_shape, index: _spread(g, x_shape, index)),
     doc="Basic indexing by ints, slices and None.", gradient="dx = zeros with g at the index",
 )
 slice_write = primitive(
@@ -164,6 +164,13 @@ def inverse_permutation(dims: tuple[int, ...]) -> tuple[int, ...]:
     for place, dim in enumerate(dims):
         out[dim] = place
     return tuple(out)
+
+
+def _spread(g: Any, shape: Any, index: Any) -> Any:
+    """Zeros of `shape` with g at the index; g itself where that is all there is (an extent of 1 taken away)."""
+    if g.numel() == math.prod(shape) and not any(isinstance(i, slice) and (i.step or 1) < 0 for i in index):
+        return g.reshape(shape)
+    return _zeros(shape, g).slice_write(g, index)
 
 
 def _zeros(shape: Any, like: Any) -> Any:

@@ -139,6 +139,24 @@ class _Fill(ast.NodeTransformer):
                 return value
         return filled
 
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
+        """What a parameter decides is decided here."""
+        test = self.visit(node.test)
+        if isinstance(test, ast.Constant):
+            return self.visit(node.body if test.value else node.orelse)  # type: ignore[no-any-return]
+        return ast.IfExp(test, self.visit(node.body), self.visit(node.orelse))
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        """`x[*(slice(1, None, None), None), ...]` as one writes it: `x[1:, None]`."""
+        filled = self.generic_visit(node)
+        assert isinstance(filled, ast.Subscript)
+        if isinstance(filled.slice, ast.Tuple) and any(isinstance(i, ast.Starred) for i in filled.slice.elts):
+            flat = [part for item in filled.slice.elts for part in _unstarred(item)]
+            if any(isinstance(part, ast.Slice) for part in flat):
+                flat = [part for part in flat if not (isinstance(part, ast.Constant) and part.value is ...)]
+            filled.slice = flat[0] if len(flat) == 1 else ast.Tuple(flat, ast.Load())
+        return filled
+
     def visit_Name(self, node: ast.Name) -> ast.AST:
         if node.id in self.operands:
             return _parsed(self.operands[node.id])
@@ -147,6 +165,20 @@ class _Fill(ast.NodeTransformer):
         if node.id in self.params:
             return _parsed(param(self.params[node.id]))
         return node
+
+
+def _unstarred(item: ast.expr) -> list[ast.expr]:
+    """The parts of a starred tuple in a subscript, calls of `slice` as slices."""
+    parts = item.value.elts if isinstance(item, ast.Starred) and isinstance(item.value, ast.Tuple) else [item]
+    return [ast.Slice(*map(_unless_none, part.args)) if _is_slice(part) else part for part in parts]  # type: ignore[attr-defined]
+
+
+def _is_slice(part: ast.expr) -> bool:
+    return isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id == "slice"
+
+
+def _unless_none(part: ast.expr) -> ast.expr | None:
+    return None if isinstance(part, ast.Constant) and part.value is None else part
 
 
 def _parsed(text: str) -> ast.expr:

@@ -62,8 +62,16 @@ def is_tagged(value: Any) -> bool:
     return isinstance(value, (Dim, DimFloat))
 
 
+LONG = 300
+"""An expression of so many characters is written as a sum of products: Python's parser takes 200 parentheses."""
+
+
 def _tag(value: Any, expr: str) -> Any:
     if isinstance(value, int):
+        if len(expr) > LONG:
+            from symgrad.ir.extents import show
+
+            expr = f"({show(Dim(value, expr))})"
         return Dim(value, expr)
     return DimFloat(value, expr) if isinstance(value, float) else value
 

@@ -77,3 +77,12 @@ def test_polynomials_evaluate_as_the_arithmetic(steps: list[tuple[str, int, bool
             continue
         value = left + right if op == "+" else left - right if op == "-" else left * right
     assert eval(expr_of(value), {"n0": extent}) == value == eval(show(value), {"n0": extent})
+
+
+def test_long_sums_stay_short() -> None:
+    """Hundreds of extents added up, as a plan's bytes are, are still one that can be parsed."""
+    n = Dim(3, "n0")
+    total = 0
+    for i in range(500):
+        total = total + n * (i + 1) + 1
+    assert show(total) == "125250*n0 + 500" and total == 3 * 125250 + 500

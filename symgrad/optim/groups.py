@@ -52,7 +52,7 @@ class Group(Owned, dict[str, Any]):
     def __setitem__(self, key: str, value: Any) -> None:
         if (active := state.capture()) is not None:
             active.refuse("changing an optimizer's parameter group")
-        if key not in self or _kind(self[key]) != _kind(value):
+        if _kind(self.get(key, 0.0)) != _kind(value):  # a number that is new is nothing a program has read
             self._restructure()
         super().__setitem__(key, value)
         state.bump_epoch()

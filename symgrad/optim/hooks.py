@@ -7,16 +7,28 @@ from collections.abc import Callable
 from typing import Any
 
 from symgrad.optim.groups import Registry
+from symgrad.tensor import state
 from symgrad.tensor.hooks import RemovableHandle, add_hook
 
 
 class Hooked:
     """The hooks of an optimizer, by what they run before or after."""
 
-    _opt_called = False  # since a scheduler began to watch
+    _stepped = False
+    _watched: int | None = None
 
     def _no_hooks(self) -> None:
         self._hooks: dict[str, Registry] = {}
+
+    def watch(self) -> None:
+        """Begin to watch whether there are steps, if no schedule did so before."""
+        if self._watched is None:
+            self._stepped, self._watched = False, state.tick()
+
+    def has_stepped(self) -> bool:
+        """Whether there was a step since `watch`: this was called, or a compiled step has written parameters."""
+        since = self._watched or 0
+        return self._stepped or any(p.owner._modified > since for p in self._parameters())  # type: ignore[attr-defined]
 
     def _at(self, place: str) -> list[Any]:
         return list(self._hooks.get(place, {}).values())
@@ -55,7 +67,7 @@ def with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(step)
     def hooked(self: Any, *args: Any, **kwargs: Any) -> Any:
-        self._opt_called = True
+        self._stepped = True
         if not self._hooks:
             return step(self, *args, **kwargs)
         given = (self, *args)  # as PyTorch hands them to hooks

@@ -9,6 +9,7 @@ from symgrad.nn.container import *  # noqa: F403
 from symgrad.nn.conv import *  # noqa: F403
 from symgrad.nn.directions import *  # noqa: F403
 from symgrad.nn.dropout import *  # noqa: F403
+from symgrad.nn.embedding import *  # noqa: F403
 from symgrad.nn.layer_norm import *  # noqa: F403
 from symgrad.nn.likelihood_loss import *  # noqa: F403
 from symgrad.nn.linear import *  # noqa: F403

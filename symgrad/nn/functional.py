@@ -7,6 +7,7 @@ from symgrad.nn.functions.convolution import *  # noqa: F403
 from symgrad.nn.functions.directions import *  # noqa: F403
 from symgrad.nn.functions.distances import *  # noqa: F403
 from symgrad.nn.functions.dropout import *  # noqa: F403
+from symgrad.nn.functions.embedding import *  # noqa: F403
 from symgrad.nn.functions.label_losses import *  # noqa: F403
 from symgrad.nn.functions.layer_norm import *  # noqa: F403
 from symgrad.nn.functions.likelihoods import *  # noqa: F403

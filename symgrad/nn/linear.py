@@ -1,4 +1,4 @@
-"""The affine layer, and the one that does nothing."""
+"""Affine and bilinear layers, and those that only change the shape, or nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from symgrad.nn.parameter import Parameter
 from symgrad.ops.creation import empty
 from symgrad.tensor.core import Tensor
 
-__all__ = ["Flatten", "Identity", "Linear"]
+__all__ = ["Bilinear", "Flatten", "Identity", "Linear", "Unflatten"]
 
 
 class Linear(Module):
@@ -45,6 +45,40 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
+class Bilinear(Module):
+    """y[k] = x1^T A[k] x2 + b[k] with learned A [out_features, in1_features, in2_features] and b [out_features].
+
+    Shapes: [..., in1_features], [..., in2_features] -> [..., out_features]
+    >>> sg.nn.Bilinear(2, 3, 4)(sg.ones(5, 2), sg.ones(5, 3)).shape
+    torch.Size([5, 4])
+    """
+
+    def __init__(self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, device: Any = None,
+                 dtype: Any = None):  # fmt: skip
+        super().__init__()
+        self.in1_features = in1_features
+        self.in2_features = in2_features
+        self.out_features = out_features
+        self.weight = Parameter(empty((out_features, in1_features, in2_features), device=device, dtype=dtype))
+        self.register_parameter("bias", Parameter(empty((out_features,), device=device, dtype=dtype)) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Weights and bias uniform in ±1 / sqrt(in1_features)."""
+        if self.in1_features <= 0:
+            raise ValueError(f"in1_features must be > 0, but got (in1_features={self.in1_features})")
+        bound = 1 / math.sqrt(self.in1_features)
+        for parameter in self.parameters():
+            init.uniform_(parameter, -bound, bound)
+
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        return F.bilinear(input1, input2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return (f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
+                f"out_features={self.out_features}, bias={self.bias is not None}")  # fmt: skip
+
+
 class Flatten(Module):
     """Dimensions start_dim … end_dim made one."""
 
@@ -58,6 +92,33 @@ class Flatten(Module):
 
     def extra_repr(self) -> str:
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Unflatten(Module):
+    """Dimension `dim` made several.
+
+    Shapes: [..., n, ...] -> [..., *unflattened_size, ...]
+    >>> sg.nn.Unflatten(1, (2, 3))(sg.zeros(4, 6)).shape
+    torch.Size([4, 2, 3])
+    """
+
+    def __init__(self, dim: int, unflattened_size: Any):
+        super().__init__()
+        if not isinstance(unflattened_size, (tuple, list)):
+            raise TypeError(
+                f"unflattened_size must be a tuple of ints, but found type {type(unflattened_size).__name__}")
+        for place, extent in enumerate(unflattened_size):
+            if not isinstance(extent, int):
+                raise TypeError("unflattened_size must be tuple of ints, but found element of type "
+                                f"{type(extent).__name__} at pos {place}")
+        self.dim = dim
+        self.unflattened_size = unflattened_size
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input.unflatten(self.dim, self.unflattened_size)  # type: ignore[attr-defined, no-any-return]
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
 
 
 class Identity(Module):

@@ -13,6 +13,7 @@ DROPPED: dict[str, list[tuple[Any, ...]]] = {
     "Dropout3d": [((2, 3, 4, 5, 2),), ((3, 4, 5, 2),)], "AlphaDropout": [((2, 3),)],
     "FeatureAlphaDropout": [((2, 3, 4),), ((2, 3),)],
 }  # fmt: skip
+INDICES = torch.tensor([[0, 2, 2, 6], [5, 0, 1, 2]])
 
 EXTRAS: dict[str, list[tuple[Made, tuple[Any, ...]]]] = {
     "Identity": [(((), {}), ((2, 3),)), (((54,), {"unused": 1}), ((),))],
@@ -22,6 +23,16 @@ EXTRAS: dict[str, list[tuple[Made, tuple[Any, ...]]]] = {
     "PairwiseDistance": [(((), {}), ((2, 3), (2, 3))), (((1.0, 0.1, True), {}), ((2, 3), (1, 3)))],
     **{name: [((p, {}), shapes) for p in ((0.0,), (0.3,), (1.0,), (0.4, False)) for shapes in given]
        for name, given in DROPPED.items()},
+    "Unflatten": [(((1, (2, 3)), {}), ((4, 6),)), (((-1, [3, 2]), {}), ((6,),))],
+    "Embedding": [(((7, 3), {"padding_idx": p, "max_norm": m, "norm_type": n, "scale_grad_by_freq": f}), (INDICES,))
+                  for p, m, n, f in ((None, None, 2.0, False), (2, None, 2.0, True), (-1, 0.5, 2.0, False),
+                                     (None, 1.0, 1.0, True))],
+    "EmbeddingBag": [(((7, 3), {"mode": mode, **given}), operands)
+                     for mode in ("sum", "mean", "max") for given in ({}, {"padding_idx": 2}, {"max_norm": 0.7})
+                     for operands in ((INDICES,), (INDICES.flatten(), torch.tensor([0, 3, 3])))]
+    + [(((7, 3), {"include_last_offset": True}),
+        (INDICES.flatten(), torch.tensor([0, 2, 8])))]
+    + [(((7, 3), {"mode": "sum"}), (INDICES, None, (2, 4)))],
     "Flatten": [(((), {}), ((2, 3, 4),)), (((0, 1), {}), ((2, 3, 4),))],
     "TripletMarginLoss": [(((), how), ((4, 5), (4, 5), (4, 5))) for how in (
         {}, {"swap": True, "p": 1.0}, {"margin": 0.3, "reduction": "none"}, {"reduction": "sum", "eps": 0.1})]

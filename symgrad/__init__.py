@@ -41,6 +41,7 @@ from symgrad.tensor.core import Device as device
 
 if TYPE_CHECKING:
     from symgrad.compiler import Compiled, compile
+    from symgrad.serialization import load, save
     from symgrad.viz import make_dot
 
 float, double, half = float32, float64, float16
@@ -66,9 +67,11 @@ __version__ = "0.1.0"
 _LAZY = {
     "Compiled": ("symgrad.compiler", "Compiled"),
     "compile": ("symgrad.compiler", "compile"),
+    "load": ("symgrad.serialization", "load"),
     "make_dot": ("symgrad.viz", "make_dot"),
+    "save": ("symgrad.serialization", "save"),
 }
-"""Loaded when first asked for: eager users do not wait for the compiler or for graphviz."""
+"""Loaded when first asked for: eager users do not wait for the compiler, for files or for graphviz."""
 
 
 def __getattr__(name: str) -> Any:

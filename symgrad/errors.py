@@ -153,6 +153,14 @@ class BackendError(SymgradError, RuntimeError):
     """A backend is missing, or cannot run this program on this machine."""
 
 
+class SaveError(SymgradError, TypeError):
+    """What is to be saved is neither a tensor nor a plain container."""
+
+
+class LoadError(SymgradError, RuntimeError):
+    """A file is damaged or cut off, or holds what is neither a tensor nor a plain container."""
+
+
 class CacheError(SymgradError, RuntimeError):
     """The kernel cache directory is unsafe to use (not the user's own, or open to others)."""
 

@@ -19,12 +19,12 @@ LAYERS = (
     ("passes", "codegen", "capture"),
     ("compiler",),
     ("nn", "optim", "autograd", "func", "linalg", "special", "backends", "cuda", "viz", "testing", "bench", "cli",
-     "show", "demo", "doctor", "reference", "utils", "__main__"),
+     "show", "demo", "doctor", "reference", "utils", "serialization", "__main__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 # Where a lower form is made of a higher one's data: codegen reads schedules, and runs no pass.
 DATA = {("codegen", "symgrad.passes.schedule")}
-HEAVY = ("numba", "networkx", "graphviz", "pygraphviz", "rich", "tqdm", "cupy", "scipy", "llvmlite")
+HEAVY = ("numba", "networkx", "graphviz", "pygraphviz", "rich", "tqdm", "cupy", "scipy", "llvmlite", "safetensors")
 FILES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
 
 

@@ -436,6 +436,9 @@ class Recorder:
     def note_member(self, module: Any, name: str, value: Any) -> None:
         self.read.append(name)
 
+    def note_names(self, module: Any, registry: str, names: tuple[str, ...]) -> None:
+        self.read.append(registry)
+
     def note_setattr(self, module: Any, name: str, old: Any, new: Any) -> None:
         self.set.append((name, new))
 
@@ -449,7 +452,8 @@ def test_a_capture_is_told_of_reads_and_writes() -> None:
         list(layer.parameters())
     finally:
         state.enter_capture(old)
-    assert recorder.read == ["weight", "weight", "bias"] and recorder.set == [("training", False)]
+    assert recorder.read == ["weight", "_parameters", "weight", "bias", "_modules"]
+    assert recorder.set == [("training", False)]
 
 
 def test_assert_same_is_strict() -> None:

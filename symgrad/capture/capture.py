@@ -276,6 +276,10 @@ class Capture(Branches):
         self.members[id(module), name] = (module, name, value)
         self.stepped += [p for group in getattr(module, "param_groups", ()) for p in group["params"]]
 
+    def note_names(self, module: Any, registry: str, names: tuple[str, ...]) -> None:
+        """The names of a module's parameters, buffers or submodules were asked for: a guard."""
+        self.names[id(module), registry] = (module, registry, names)
+
     def note_setattr(self, module: Any, name: str, old: Any, new: Any) -> None:
         """A module attribute is about to be set."""
         if new is not old:

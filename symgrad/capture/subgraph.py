@@ -220,6 +220,10 @@ class Inner(Capture):
         with self._outside():
             return self.parent.read_grad(tensor)  # type: ignore[no-any-return]
 
+    def note_names(self, module: Any, registry: str, names: tuple[str, ...]) -> None:
+        """Names were asked for: a guard of the whole trace."""
+        self.parent.note_names(module, registry, names)
+
     def note_member(self, module: Any, name: str, value: Any) -> None:
         """A module's parameter, buffer or submodule was read."""
         self.parent.note_member(module, name, value)

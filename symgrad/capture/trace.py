@@ -46,6 +46,7 @@ class Traced:
     conditions: tuple[str, ...]
     reads: list[Read]
     members: list[tuple[Any, str, Any]]
+    names: list[tuple[Any, str, tuple[str, ...]]]
     draws: list[tuple[Any, int]]
     leaf_of: dict[Value, Tensor]
     grad_reads: list[GradSlot] = field(default_factory=list)
@@ -218,6 +219,7 @@ def _finish(
     traced = Traced(
         graph, structure, outputs, arguments, state_cells, grads, dict(capture.hosts), {},
         tuple(capture.conditions), reads.guards(set(capture.by_memory)), list(capture.members.values()),
+        list(capture.names.values()),
         [(entry[0], entry[1]) for entry in capture.draws.values()], dict(capture.leaf_of),
         [s for s in capture.grads.values() if s.read_first],
         tuple(i for i, o in enumerate(outputs) if o.group >= 0),

@@ -69,6 +69,7 @@ class Values:
         self.hosts: dict[str, tuple[Any, Any]] = {}
         self.host_names: dict[tuple[int, Any], str] = {}
         self.members: dict[tuple[int, str], tuple[Any, str, Any]] = {}
+        self.names: dict[tuple[int, str], tuple[Any, str, tuple[str, ...]]] = {}
         self.draws: dict[int, list[Any]] = {}
         self.stepped: list[Tensor] = []
         self.undo: list[Any] = []

@@ -25,6 +25,7 @@ class Guards:
         self.always = [r for r in traced.reads if not r.protected]
         self.protected = [r for r in traced.reads if r.protected]
         self.members = traced.members
+        self.names = traced.names
         self.leaf_hooks = traced.leaf_hooks
         self.grad_reads = [(s.tensor, s.argument, s.before) for s in traced.grad_reads]
         self.cells = [
@@ -58,6 +59,9 @@ class Guards:
         for module, name, value in self.members:
             if getattr(module, name, None) is not value:
                 return f"{type(module).__name__}.{name} was rebound"
+        for module, registry, names in self.names:
+            if tuple(module.__dict__[registry]) != names:
+                return f"{registry[1:]} of {type(module).__name__} were added or removed"
         for tensor, requires_grad in self.touched:
             if tensor._rg != requires_grad:
                 return f"requires_grad of {_name(tensor)} is {tensor._rg} now"

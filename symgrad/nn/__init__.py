@@ -18,6 +18,7 @@ from symgrad.nn.margin_loss import *  # noqa: F403
 from symgrad.nn.module import Module as Module
 from symgrad.nn.parameter import Buffer as Buffer
 from symgrad.nn.parameter import Parameter as Parameter
+from symgrad.nn.parameter_container import *  # noqa: F403
 from symgrad.nn.pooling import *  # noqa: F403
 from symgrad.nn.rectifiers import *  # noqa: F403
 from symgrad.nn.shrinks import *  # noqa: F403

@@ -13,7 +13,8 @@ from symgrad.nn.bulk import Bulk
 from symgrad.nn.describe import module_repr
 from symgrad.nn.hooks import KINDS, Hooked
 from symgrad.nn.parameter import Buffer, Parameter
-from symgrad.nn.state_dict import load_state_dict, state_dict
+from symgrad.nn.state_dict import KINDS as STATE_KINDS
+from symgrad.nn.state_dict import Saved
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
 
@@ -27,7 +28,7 @@ MISSING: Any = object()
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
 
 
-class Module(Hooked, Bulk):
+class Module(Hooked, Bulk, Saved):
     """Base of all models and layers: assign parts in `__init__`, say what they do in `forward`."""
 
     training: bool
@@ -36,7 +37,7 @@ class Module(Hooked, Bulk):
         put = object.__setattr__
         put(self, "training", True)
         put(self, "_hooked", False)
-        for name in (*_REGISTRIES, *KINDS):
+        for name in (*_REGISTRIES, *KINDS, *STATE_KINDS):
             put(self, name, {})
         put(self, "_non_persistent_buffers_set", set())
 
@@ -84,7 +85,8 @@ class Module(Hooked, Bulk):
 
     def __dir__(self) -> list[str]:
         own = self.__dict__
-        return sorted({*super().__dir__(), *(n for r in _REGISTRIES for n in own.get(r, ()))})
+        names = {*super().__dir__(), *(n for r in _REGISTRIES for n in own.get(r, ()))}
+        return sorted(n for n in names if not n[0].isdigit())
 
     def _current(self, name: str) -> Any:
         """The attribute's present value, or MISSING, without reporting a read."""
@@ -158,8 +160,6 @@ class Module(Hooked, Bulk):
 
     # -- the rest -----------------------------------------------------------------------------
 
-    state_dict = state_dict
-    load_state_dict = load_state_dict
     __repr__ = module_repr
 
     def extra_repr(self) -> str:

@@ -17,10 +17,18 @@ class Tree:
     _buffers: dict[str, Any]
     _modules: dict[str, Any]
 
+    def _names(self, registry: str = "_modules") -> tuple[str, ...]:
+        """The names in a registry; a trace that asks for them holds while they are the same."""
+        names = tuple(self.__dict__[registry])
+        if state.captures and (active := state.capture()) is not None:
+            active.note_names(self, registry, names)
+        return names
+
     def named_children(self) -> Iterator[tuple[str, Any]]:
         """Direct children with their names, each module once."""
         seen = set()
-        for name, module in self._modules.items():
+        for name in self._names():
+            module = self._modules[name]
             if module is not None and module not in seen:
                 seen.add(module)
                 yield name, module
@@ -38,7 +46,8 @@ class Tree:
         if remove_duplicate:
             memo.add(self)
         yield prefix, self
-        for name, module in self._modules.items():
+        for name in self._names():
+            module = self._modules[name]
             if module is not None:
                 yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 
@@ -52,7 +61,8 @@ class Tree:
         seen = set()
         modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
         for where, module in modules:
-            for name, value in module.__dict__[registry].items():
+            for name in module._names(registry):
+                value = module.__dict__[registry][name]
                 if active is not None:
                     active.note_member(module, name, value)
                 if value is None or value in seen:
@@ -84,22 +94,47 @@ class Tree:
         found: Any = self
         for part in target.split(".") if target else ():
             if not hasattr(found, part):
-                raise AttributeError(f"{type(found).__name__} has no attribute `{part}`")
+                raise AttributeError(f"{found._get_name()} has no attribute `{part}`")
             found = getattr(found, part)
             if not isinstance(found, Tree):
                 raise AttributeError(f"`{part}` is not an nn.Module")
         return found
 
-    def get_parameter(self, target: str) -> Parameter:
-        """The parameter at a dotted name."""
+    def set_submodule(self, target: str, module: Any, strict: bool = False) -> None:
+        """Put `module` at a dotted name; with `strict` one must be there."""
+        if target == "":
+            raise ValueError("Cannot set the submodule without a target name!")
+        if not isinstance(module, Tree):
+            raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
         path, _, name = target.rpartition(".")
         owner = self.get_submodule(path)
-        if not hasattr(owner, name):
-            raise AttributeError(f"{type(owner).__name__} has no attribute `{name}`")
+        if hasattr(owner, name) or strict:
+            owner.get_submodule(name)
+        setattr(owner, name, module)
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at a dotted name."""
+        owner, name = self._owner(target)
         found = getattr(owner, name)
         if not isinstance(found, Parameter):
             raise AttributeError(f"`{name}` is not an nn.Parameter")
         return found
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at a dotted name."""
+        owner, name = self._owner(target)
+        found: Tensor = getattr(owner, name)
+        if name not in owner._buffers:
+            raise AttributeError(f"`{name}` is not a buffer")
+        return found
+
+    def _owner(self, target: str) -> tuple[Any, str]:
+        """The module that has the attribute at a dotted name, and the attribute's name."""
+        path, _, name = target.rpartition(".")
+        owner = self.get_submodule(path)
+        if not hasattr(owner, name):
+            raise AttributeError(f"{owner._get_name()} has no attribute `{name}`")
+        return owner, name
 
     def apply(self, fn: Callable[[Any], None]) -> Any:
         """Call `fn` on every module below and then on this one."""

@@ -12,8 +12,11 @@ from symgrad.nn.functions.label_losses import *  # noqa: F403
 from symgrad.nn.functions.layer_norm import *  # noqa: F403
 from symgrad.nn.functions.likelihoods import *  # noqa: F403
 from symgrad.nn.functions.margins import *  # noqa: F403
-from symgrad.nn.functions.pooling import *  # noqa: F403
+from symgrad.nn.functions.max_pooling import *  # noqa: F403
+from symgrad.nn.functions.mean_pooling import *  # noqa: F403
+from symgrad.nn.functions.rearranging import *  # noqa: F403
 from symgrad.nn.functions.rectifiers import *  # noqa: F403
+from symgrad.nn.functions.resampling import *  # noqa: F403
 from symgrad.nn.functions.shrinks import *  # noqa: F403
 from symgrad.nn.functions.sigmoidal import *  # noqa: F403
 from symgrad.nn.functions.softmax import *  # noqa: F403

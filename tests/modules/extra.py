@@ -33,6 +33,22 @@ EXTRAS: dict[str, list[tuple[Made, tuple[Any, ...]]]] = {
     + [(((7, 3), {"include_last_offset": True}),
         (INDICES.flatten(), torch.tensor([0, 2, 8])))]
     + [(((7, 3), {"mode": "sum"}), (INDICES, None, (2, 4)))],
+    "PixelShuffle": [(((3,), {}), ((1, 9, 4, 4),)), (((2,), {}), ((8, 2, 3),))],
+    "PixelUnshuffle": [(((3,), {}), ((1, 1, 12, 12),)), (((2,), {}), ((2, 4, 6),))],
+    "ChannelShuffle": [(((2,), {}), ((1, 4, 2, 2),)), (((3,), {}), ((2, 6, 5),))],
+    "Unfold": [(((2,), {}), ((2, 3, 4, 4),)), ((((2, 3), (2, 1), (1, 2), (1, 2)), {}), ((2, 5, 6),))],
+    "Fold": [(((3, 2), {}), ((2, 8, 4),)), ((((5, 6), (2, 3), (2, 1), (1, 2), (1, 2)), {}), ((12, 20),))],
+    "Upsample": [(((), {"scale_factor": 2}), ((1, 2, 3, 4),)), (((5,), {"mode": "linear"}), ((1, 2, 3),)),
+                 (((), {"scale_factor": (1.5, 2), "mode": "bilinear", "align_corners": True}), ((2, 1, 4, 5),)),
+                 ((((3, 4, 5),), {"mode": "trilinear"}), ((1, 1, 2, 3, 4),)),
+                 (((7,), {"mode": "bicubic"}), ((1, 2, 4, 5),)),
+                 (((), {"scale_factor": 1.7, "mode": "nearest-exact"}), ((1, 2, 5),)),
+                 (((), {"scale_factor": 0.6, "mode": "area", "recompute_scale_factor": True}), ((1, 2, 5, 7),))],
+    "UpsamplingNearest2d": [(((), {"scale_factor": 3}), ((1, 2, 3, 4),)), ((((2, 5),), {}), ((1, 2, 3, 4),))],
+    "UpsamplingBilinear2d": [(((), {"scale_factor": 2}), ((1, 2, 3, 4),)), ((((2, 5),), {}), ((1, 2, 3, 4),))],
+    "MaxUnpool1d": [(((2,), {}), ((1, 2, 3), torch.tensor([[[0, 3, 4], [1, 2, 5]]])))],
+    "MaxUnpool2d": [(((2, 2), {}), ((1, 1, 2, 1), torch.tensor([[[[1], [5]]]])))],
+    "MaxUnpool3d": [((((1, 1, 2), 2), {}), ((1, 1, 1, 2), torch.tensor([[[[1, 3]]]])))],
     "Flatten": [(((), {}), ((2, 3, 4),)), (((0, 1), {}), ((2, 3, 4),))],
     "TripletMarginLoss": [(((), how), ((4, 5), (4, 5), (4, 5))) for how in (
         {}, {"swap": True, "p": 1.0}, {"margin": 0.3, "reduction": "none"}, {"reduction": "sum", "eps": 0.1})]

@@ -66,6 +66,11 @@ def check_operands(name: str, input: Tensor, weight: Tensor, bias: Tensor | None
                          f"but got bias of size {list(map(int, bias.shape))} instead")
 
 
+def in_float32(x: Any) -> Any:
+    """16-bit floats as float32, so that the result is rounded once; anything else as it is."""
+    return ops.to(x, dtypes.float32) if x is not None and x.dtype.is_half else x
+
+
 def grouped_product(a: Tensor, b: Tensor, groups: int) -> Tensor:
     """[groups · m, k] times [N, groups · k, L], each group by itself: [N, groups · m, L]."""
     if groups == 1:
@@ -85,6 +90,7 @@ def _convolve(name: str, n: int, input: Tensor, weight: Tensor, bias: Tensor | N
               dilation: Any, groups: int) -> Tensor:  # fmt: skip
     x, has_batch = batched(name, input, n)
     check_operands(name, x, weight, bias, n, groups, transposed=False)
+    x, weight, bias = in_float32(x), in_float32(weight), in_float32(bias)
     step, gap = each(name, "stride", stride, n), each(name, "dilation", dilation, n)
     size = tuple(weight.shape[2:])
     positive(name, "stride", step)
@@ -103,7 +109,7 @@ def _convolve(name: str, n: int, input: Tensor, weight: Tensor, bias: Tensor | N
     columns = ops.reshape(window_columns(x, size, step, gap), (batch, channels * math.prod(size), _product(counts)))
     kernel = ops.reshape(weight, (weight.shape[0], weight.shape[1] * math.prod(size)))
     out = with_bias(grouped_product(kernel, columns, groups), bias)
-    out = ops.reshape(out, (batch, weight.shape[0], *counts))
+    out = ops.to(ops.reshape(out, (batch, weight.shape[0], *counts)), input.dtype)
     return out if has_batch else ops.squeeze(out, 0)
 
 
@@ -139,6 +145,7 @@ def _transpose_convolve(name: str, n: int, input: Tensor, weight: Tensor, bias: 
                         padding: Any, output_padding: Any, groups: int, dilation: Any) -> Tensor:  # fmt: skip
     x, has_batch = batched(name, input, n)
     check_operands(name, x, weight, bias, n, groups, transposed=True)
+    x, weight, bias = in_float32(x), in_float32(weight), in_float32(bias)
     step, gap = each(name, "stride", stride, n), each(name, "dilation", dilation, n)
     cut, more = each(name, "padding", padding, n), each(name, "output_padding", output_padding, n)
     positive(name, "stride", step)
@@ -165,7 +172,7 @@ def _transpose_convolve(name: str, n: int, input: Tensor, weight: Tensor, bias: 
     if any(cut):
         inside = tuple([slice(p, w - p) if p else slice(None) for p, w in zip(cut, length)])
         out = ops.contiguous(ops.slice_read(out, (slice(None), slice(None), *inside)))
-    out = with_bias(out, bias)
+    out = ops.to(with_bias(out, bias), input.dtype)
     return out if has_batch else ops.squeeze(out, 0)
 
 

@@ -3,6 +3,7 @@
 from symgrad.nn import functional as functional
 from symgrad.nn import init as init
 from symgrad.nn import parameter as parameter
+from symgrad.nn import utils as utils
 from symgrad.nn.adaptive_pooling import *  # noqa: F403
 from symgrad.nn.batch_norm import *  # noqa: F403
 from symgrad.nn.class_loss import *  # noqa: F403
@@ -24,6 +25,8 @@ from symgrad.nn.parameter_container import *  # noqa: F403
 from symgrad.nn.pooling import *  # noqa: F403
 from symgrad.nn.rearranging import *  # noqa: F403
 from symgrad.nn.rectifiers import *  # noqa: F403
+from symgrad.nn.recurrent import *  # noqa: F403
+from symgrad.nn.recurrent_cells import *  # noqa: F403
 from symgrad.nn.resampling import *  # noqa: F403
 from symgrad.nn.shrinks import *  # noqa: F403
 from symgrad.nn.sigmoidal import *  # noqa: F403

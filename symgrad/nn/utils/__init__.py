@@ -1,0 +1,3 @@
+"""Helpers around modules."""
+
+from symgrad.nn.utils import rnn as rnn

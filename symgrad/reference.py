@@ -1,18 +1,21 @@
-"""`docs/reference.md`: every public operation, from its own declaration.
+"""`docs/reference.md`: every public operation, from its own declaration; `docs/modules.md`: every class.
 
     python -m symgrad.reference docs/reference.md
+    python -m symgrad.reference docs/modules.md
 
-Nothing stands on the page that is not in the table `PUBLIC` or in a docstring; a test compares it with
-what would be written now.
+Nothing stands on the pages that is not in the table `PUBLIC`, in a namespace or in a docstring; a test
+compares them with what would be written now.
 """
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from symgrad.ops.public import PUBLIC, Public
 
@@ -40,6 +43,45 @@ def page() -> str:
     for module, members in families.items():
         parts.append(f"\n## {title(module)}\n\n{idea(module)}\n")
         parts += [entry(public) for public in members]
+    return "".join(parts)
+
+
+CLASSES_HEAD = """\
+# Modules, optimizers, data
+
+The classes that a training script is made of, in PyTorch's names and meaning; layers, losses and optimizers
+run eagerly and under `sg.compile`. Made by `python -m symgrad.reference docs/modules.md` from their
+docstrings.
+
+"""
+NAMESPACES = ("nn", "optim", "optim.lr_scheduler", "utils.data")
+
+
+def classes(namespace: str) -> dict[str, list[tuple[str, type]]]:
+    """The classes of a namespace by the module that declares them, in the order of their names."""
+    space = importlib.import_module(f"symgrad.{namespace}")
+    found: dict[str, list[tuple[str, type]]] = {}
+    for name in dir(space):
+        kind = getattr(space, name)
+        if inspect.isclass(kind) and kind.__module__.startswith("symgrad.") and not name.startswith("_"):
+            found.setdefault(kind.__module__, []).append((name, kind))
+    return dict(sorted(found.items()))
+
+
+def classes_page() -> str:
+    """The page of classes as Markdown."""
+    parts = [CLASSES_HEAD]
+    table = [(space, module, members) for space in NAMESPACES for module, members in classes(space).items()]
+    for space, module, _ in table:
+        heading = f"{space}: {title(module).lower()}"
+        parts.append(f"- [{heading}](#{anchor(heading)})\n")
+    for space, module, members in table:
+        parts.append(f"\n## {space}: {title(module).lower()}\n\n{idea(module)}\n")
+        for name, kind in members:
+            prose, examples = split(inspect.getdoc(kind) or "")
+            parts.append(f"\n### {space}.{name}\n\n`{space}.{name}{arguments(kind)}`\n\n{prose}\n")
+            if examples:
+                parts.append(f"\n```python\n{examples}\n```\n")
     return "".join(parts)
 
 
@@ -71,7 +113,12 @@ def entry(public: Public) -> str:
 
 def signature(public: Public) -> str:
     """Parameters with their defaults, without annotations."""
-    found = inspect.signature(public.function)
+    return arguments(public.function)
+
+
+def arguments(function: Any) -> str:
+    """The parameters of a function or class with their defaults, without annotations."""
+    found = inspect.signature(function)
     plain = [p.replace(annotation=inspect.Parameter.empty) for p in found.parameters.values()]
     return str(inspect.Signature(plain))
 
@@ -98,8 +145,9 @@ def split(doc: str) -> tuple[str, str]:
 
 
 def main() -> None:
-    """Write the page to the file named on the command line."""
-    Path(sys.argv[1]).write_text(page(), encoding="utf-8")
+    """Write the page that the file named on the command line holds."""
+    target = Path(sys.argv[1])
+    target.write_text(classes_page() if target.stem == "modules" else page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

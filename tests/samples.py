@@ -98,6 +98,10 @@ SAMPLES: dict[str, list[Sample]] = {
         Sample("float", (), dict(shape=(4,), dtype=dtypes.float32, start=0.5, step=-0.25)),
         Sample("empty", (), dict(shape=(0,), dtype=dtypes.int64, start=0, step=1)),
     ],
+    "coordinate": [
+        Sample("rows", (), dict(shape=(2, 3, 4), axis=0)), Sample("middle", (), dict(shape=(2, 3, 4), axis=1)),
+        Sample("columns", (), dict(shape=(2, 3), axis=1)), Sample("empty", (), dict(shape=(0, 3), axis=1)),
+    ],
     "uniform": [Sample("usual", (3, 5), dict(shape=(4, 5), dtype=dtypes.float32)),
                 Sample("0-d", (3, 5), dict(shape=(), dtype=dtypes.float64)),
                 Sample("empty", (3, 5), dict(shape=(0, 2), dtype=dtypes.float32))],

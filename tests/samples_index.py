@@ -24,6 +24,8 @@ _PLACES = [
     ("apart", _Y, (np.array([1, 0, 1]), np.array([0, 3, 0])), _how(0, 2)), ("vector", values(5), (_J,), _how(0)),
     ("along rows", _X, (np.array([[1, 0, 2], [1, 2, 2]]),), _how(0, aligned=True, wrap=False)),
     ("along columns", _X, (np.array([[0], [3]]),), _how(1, aligned=True, wrap=False)),
+    ("one of each row", _X, (np.array([[0], [3], [1]]),), _how(1, aligned=True, wrap=False)),
+    ("one of each column", _X, (np.array([[0, -1, 1, 2]]),), _how(0, aligned=True)),
     ("along the middle", _Y, (np.array([[[0, 1], [-1, 1]]]),), _how(1, aligned=True)),
     ("empty", _X, (np.zeros((0,), int),), _how(0)), ("of empty", values(2, 0), (np.array([1, 1]),), _how(0)),
     ("strided", strided(_X), (_I,), _how(0)), ("transposed", _Y.T, (_I, np.array([1, 2, 0])), _how(0, 1)),
@@ -60,6 +62,13 @@ SAMPLES: dict[str, list[Sample]] = {
     "index_put": [
         *_writes(accumulate=True),
         *[s for s in _writes(accumulate=False) if _distinct(s)],
+    ],
+    "in_range": [
+        Sample("from the end", (np.array([[2, -3], [0, -1]]),), dict(dim=1, size=3, wrap=True)),
+        Sample("usual", (_I,), dict(dim=0, size=3, wrap=False)),
+        Sample("0-d", (np.array(1),), dict(dim=0, size=3, wrap=True)),
+        Sample("int32", (_I.astype("i4"),), dict(dim=0, size=4, wrap=True)),
+        Sample("empty", (np.zeros((0, 2), int),), dict(dim=0, size=0, wrap=True)),
     ],
     "index_reduce": [*_writes(3.0, how="multiply"), *_writes(how="maximum"), *_writes(how="minimum")],
 }

@@ -152,7 +152,7 @@ class NestLowering:
                 if isinstance(seen.root, Value) and seen.root not in self.inside:
                     yield self.touch(broadcast_strides(seen, shape), shape)
             if isinstance(eqn.prim.lower, Draw) or "index" in getattr(eqn.prim.lower, "expr", ""):
-                yield self.touch(contiguous_strides(shape), shape)
+                yield self.touch(counted(eqn, shape), shape)
             if eqn.out in self.schedule.homes and not folded(eqn):
                 yield self.touch(store_strides(eqn), shape, stored=True)
             elif eqn.out in self.schedule.homes:
@@ -220,7 +220,7 @@ class NestLowering:
             result = self.written(eqn)
         else:
             operands = [self.element(a, shape) for a in eqn.inputs]
-            linear = self.index(contiguous_strides(shape), shape)
+            linear = self.index(counted(eqn, shape), shape)
             result = self.k.compute(eqn, operands, self.body, linear)
         homes = self.schedule.homes.get(eqn.out, ())
         hint = eqn.out.hint or "t"
@@ -283,6 +283,13 @@ class NestLowering:
         stores = tuple((self.k.buffer(home, out), index) for home in homes)
         scratch = self.k.scratch(out) if out in self.k.plan.scratch else ""
         return Reduction(name, stem, eqn.prim.lower.op, value, over, stores, scratch, note(eqn))
+
+
+def counted(eqn: Eqn, shape: Shape) -> Shape:
+    """The strides by which an equation counts its elements: all of them in order, or along its `axis`."""
+    if "axis" not in eqn.prim.params:
+        return contiguous_strides(shape)
+    return tuple(int(d == eqn.params["axis"]) for d in range(len(shape)))
 
 
 def _product(extents: Iterable[int]) -> int:

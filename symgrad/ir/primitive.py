@@ -98,18 +98,24 @@ class ArrayCall:
 
 
 @dataclass(frozen=True)
-class Gather(ArrayCall):
-    """Elements of operand 0 chosen by index operands: an array call that computes nothing.
-
-    The place where a loop could read indirectly instead.
-    """
+class Check(ArrayCall):
+    """Operand 0 itself, or an error: best done before the work."""
 
 
 @dataclass(frozen=True)
 class Choice(ArrayCall):
-    """An array call that loops may do otherwise: by `formula`, as of a `Composite`, unless it gives None."""
+    """An array call that loops may do otherwise: by `formula`, as of a `Composite`, unless it gives None.
+
+    `beside`: only where loops compute operand 0, so that the formula joins them.
+    """
 
     formula: Callable[..., Any]
+    beside: bool = False
+
+
+@dataclass(frozen=True)
+class Gather(Choice):
+    """Elements of operand 0 chosen by index operands: an array call that computes nothing."""
 
 
 @dataclass(frozen=True)

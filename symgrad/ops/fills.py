@@ -42,6 +42,20 @@ iota = primitive(
 )  # fmt: skip
 
 
+def _along(np: Any, shape: Any, axis: Any) -> Any:
+    places = np.arange(shape[axis]).reshape([-1 if d == axis else 1 for d in range(len(shape))])
+    return np.ascontiguousarray(np.broadcast_to(places, shape))
+
+
+coordinate = primitive(
+    "coordinate", "", params=("shape", "axis", "device"),
+    infer=lambda shape, axis, device="cpu": TensorType(tuple(shape), dtypes.int64, None, device),
+    array="_along(np, shape, axis)", helpers={"_along": _along},
+    lower=Scalar("index"), grad={},
+    doc="The place of every element along one extent.",
+)  # fmt: skip
+
+
 def shape_of(*size: Any) -> tuple[int, ...]:
     """A shape given as ints or as one sequence."""
     if len(size) == 1 and not isinstance(size[0], int) and not hasattr(size[0], "__index__"):

@@ -11,10 +11,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from symgrad.dtypes import int32, int64
+from symgrad.dtypes import bool_, int32, int64
 from symgrad.errors import DimError, DTypeError, GradError, ShapeError
-from symgrad.ir.primitive import ArrayCall, Gather
+from symgrad.ir.dims import Dim
+from symgrad.ir.extents import same
+from symgrad.ir.primitive import ArrayCall, Check, Choice, Gather
 from symgrad.ir.types import TensorType, broadcast_shapes
+from symgrad.ops.fills import coordinate
 from symgrad.ops.registry import primitive
 from symgrad.tensor import state
 from symgrad.tensor.core import wrap
@@ -125,11 +128,63 @@ def _fresh(np: Any, x: Any) -> Any:
     return x.copy()
 
 
+def _in_range(np: Any, index: Any, dim: int, size: Any, wrap: bool) -> Any:
+    """The index with negatives counted from the end; an error where it is out of range."""
+    if index.size:
+        low, high = int(index.min()), int(index.max())
+        if low < (-size if wrap else 0) or high >= size:
+            found = high if high >= size else low
+            raise IndexError(f"index {found} is out of bounds for dimension {dim} with size {size}")
+        if low < 0:
+            return np.where(index < 0, index + index.dtype.type(size), index)
+    return index
+
+
+in_range = primitive(
+    "in_range", "index", params=("dim", "size", "wrap"),
+    infer=lambda index, dim, size, wrap: index.with_shape(index.shape), array="_in_range(np, index, dim, size, wrap)",
+    helpers={"_in_range": _in_range}, lower=Check(),
+    grad=dict(index=None), doc="The index itself, checked; negatives counted from the end.",
+)
+
+
+def _hits(x: Any, index: Any, dims: Any, aligned: bool, wrap: bool) -> Any:
+    """Where the elements are that an index of one place along a dimension chooses; None for other indices."""
+    (dim,) = dims if len(dims) == 1 else (None,)
+    if dim is None or not aligned or int(index.shape[dim]) != 1 or isinstance(index.shape[dim], Dim):
+        return None
+    if x.dtype.is_complex or x.dtype.is_half or x.dtype is bool_ or tuple(index.shape) == tuple(x.shape):
+        return None
+    shape = tuple(x.shape) if x.ndim == index.ndim else None
+    if shape is None or any(d != dim and not same(a, b) for d, (a, b) in enumerate(zip(shape, index.shape))):
+        return None
+    place = bind(in_range, (index,), {"dim": dim, "size": x.shape[dim], "wrap": wrap})
+    counted = bind(coordinate, (), {"shape": shape, "axis": dim, "device": x._data.type.device})
+    return counted == (place if place.dtype is int64 else place.to(int64))
+
+
+def _read_formula(x: Any, *indices: Any, dims: Any, aligned: bool, wrap: bool) -> Any:
+    """One element of each row: the sum of the row with all others zero, in the loop that makes the row."""
+    from symgrad.ops.functional import where
+
+    hits = _hits(x, indices[0], dims, aligned, wrap)
+    return None if hits is None else where(hits, x, 0).sum(dims, keepdim=True)
+
+
+def _put_formula(x: Any, v: Any, *indices: Any, dims: Any, aligned: bool, wrap: bool, accumulate: bool) -> Any:
+    """One element of each row written: a choice at every element, in the loop that reads the row."""
+    from symgrad.ops.functional import where
+
+    hits = _hits(x, indices[0], dims, aligned, wrap)
+    return None if hits is None else where(hits, v + x if accumulate else v, x)
+
+
 HELPERS = {"_fresh": _fresh, "_places": _places, "_flat_places": _flat_places, "_put": _put}
 
 index_p = primitive(
     "index", "x *indices", params=PARAMS, infer=_infer_index,
-    array="_index(np, x, indices, dims, aligned, wrap)", helpers={"_places": _places, "_index": _index}, lower=Gather(),
+    array="_index(np, x, indices, dims, aligned, wrap)", helpers={"_places": _places, "_index": _index},
+    lower=Gather(_read_formula, beside=True),
     grad=dict(x=lambda g, x_shape, indices, dims, aligned, wrap:
               put(_zeros(x_shape, g), g, indices, dims, aligned, wrap, accumulate=True),
               indices=None),
@@ -138,7 +193,7 @@ index_p = primitive(
 index_put_p = primitive(
     "index_put", "x v *indices", params=(*PARAMS, "accumulate"), infer=_infer_put,
     array="_put(np, _fresh(np, x), v, indices, dims, aligned, wrap, 'add' if accumulate else '')",
-    helpers=HELPERS, lower=ArrayCall(),
+    helpers=HELPERS, lower=Choice(_put_formula, beside=True),
     grad=dict(
         x=lambda g, indices, dims, aligned, wrap, accumulate:
             g if accumulate else put(g, _zero(g), indices, dims, aligned, wrap),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from symgrad.ir.builder import Rewriter, rewrite
 from symgrad.ir.graph import Atom, Eqn, Graph, Value
-from symgrad.ir.primitive import Choice, Composite
+from symgrad.ir.primitive import Alias, Choice, Composite, Reduce, Scalar, View
 from symgrad.passes.recorder import Recorder, as_operand
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
@@ -18,9 +18,12 @@ from symgrad.tensor.core import Tensor
 def decompose(graph: Graph, loops: bool = False) -> Graph:
     """The graph in primitives that code generators know."""
     kinds = (Composite, Choice) if loops else Composite
+    makers: dict[Value, Eqn] = {}
 
     def visit(eqn: Eqn, rewriter: Rewriter) -> tuple[Atom, ...] | None:
         if not isinstance(eqn.prim.lower, kinds):
+            return None
+        if isinstance(eqn.prim.lower, Choice) and eqn.prim.lower.beside and not looped(eqn.inputs[0], makers):
             return None
         recorder = Recorder(rewriter)
         recorder.loc, recorder.phase, recorder.origin = eqn.loc, eqn.phase, eqn.origin
@@ -33,8 +36,18 @@ def decompose(graph: Graph, loops: bool = False) -> Graph:
 
     before: Graph | None = None
     while graph is not before:
+        makers.update((value, eqn) for eqn in graph.eqns for value in eqn.outputs)
         before, graph = graph, rewrite(graph, visit)  # a formula may use composites again: a variance is made of means
     return graph
+
+
+def looped(atom: Atom, makers: dict[Value, Eqn]) -> bool:
+    """Whether a loop computes `atom`, or what it is a view of (what a pass has made counts)."""
+    while isinstance(atom, Value) and (eqn := makers.get(atom)) is not None:
+        if not isinstance(eqn.prim.lower, (Alias, View)):
+            return isinstance(eqn.prim.lower, (Scalar, Reduce, Composite))
+        atom = eqn.inputs[eqn.outputs.index(atom) if isinstance(eqn.prim.lower, Alias) else 0]
+    return not isinstance(atom, Value)
 
 
 def value_of(result: Tensor) -> Value:

@@ -15,7 +15,7 @@ from symgrad.ir.primitive import Reduce, Scalar, View
 from symgrad.ir.types import broadcast_shapes
 from symgrad.ops import elementwise as ew
 from symgrad.ops import shape as sh
-from symgrad.ops.creation import full_p, iota
+from symgrad.ops.creation import full_p
 from symgrad.ops.functional import contiguous_p
 
 
@@ -53,7 +53,7 @@ def _visit(eqn: Eqn, rewriter: Rewriter, splat: Any, makers: dict[Value, Eqn]) -
         return eqn.inputs
     if eqn.prim is ew.cast and eqn.inputs[0].type == eqn.out.type:
         return eqn.inputs
-    if not isinstance(lower, Scalar) or eqn.prim in (full_p, iota):
+    if not isinstance(lower, Scalar) or eqn.prim is full_p or "index" in lower.expr:
         return None
     known = [splat(a) for a in eqn.inputs]
     if all(k is not None and k.expr is None for k in known) and eqn.out.type.strides is None:

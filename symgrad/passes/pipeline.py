@@ -18,6 +18,7 @@ from symgrad.passes.dce import dce
 from symgrad.passes.decompose import decompose
 from symgrad.passes.erase import erase
 from symgrad.passes.fold import fold
+from symgrad.passes.hoist import hoist
 from symgrad.passes.simplify import simplify
 from symgrad.passes.subgraphs import subgraphs
 from symgrad.passes.widen import widen
@@ -50,6 +51,8 @@ def optimize(exact: bool, nested: bool = False, loops: bool = False) -> tuple[Pa
     steps: tuple[Pass, ...] = (widen, partial(decompose, loops=loops), erase, dce)
     if not exact:
         steps = (*steps, fold, simplify, cse, fold, simplify, cse, dce)
+    if loops:
+        steps = (*steps, hoist)
     return (dce, partial(subgraphs, passes=steps), *steps) if nested else steps
 
 

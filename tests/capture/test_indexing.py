@@ -75,6 +75,8 @@ WRITES: dict[str, Callable[..., Any]] = {
     "mask through a view": lambda x, v, i, j, m: assign(x.t(), m.t(), v[0, 0]),
     "index_add_": lambda x, v, i, j, m: x.index_add_(0, i, v, alpha=0.5),
     "scatter_": lambda x, v, i, j, m: x.scatter_(0, i[:, None], v),
+    "one of each row": lambda x, v, i, j, m: x.scatter_(1, i[:, None], v),
+    "added to one of each row": lambda x, v, i, j, m: x.scatter_add_(1, i[:, None], v),
     "narrow": lambda x, v, i, j, m: x.narrow(0, i[0] + 1, 2).mul_(v[1:]),
     "index_copy_": lambda x, v, i, j, m: x.index_copy_(0, i[:2], v[:2]),
     "index_fill_": lambda x, v, i, j, m: x[:2].index_fill_(1, i, 3.0),
@@ -227,6 +229,7 @@ def test_a_view_placed_by_a_tensor_is_not_returned(backend: str) -> None:
 
 OUT_OF_RANGE: dict[str, Callable[..., Any]] = {
     "rows": lambda w, i: w[i], "gather": lambda w, i: w.gather(0, i[:, None]),
+    "one of each column": lambda w, i: w[:, :2].gather(0, i[None]),
     "select": lambda w, i: w.index_select(0, i),
     "pairs": lambda w, i: w[i, i], "take": lambda w, i: w.take(i * 4), "add": lambda w, i: w.index_add(0, i, w[:2]),
     "put": lambda w, i: w.index_put((i,), w[:2]), "amax": lambda w, i: w.scatter_reduce(0, i[:, None], w, "amax"),

@@ -126,4 +126,4 @@ def test_every_lowering_is_swept():
     """What is neither elementwise, nor a reduction, a view, a write or a product, is named here."""
     swept = (Scalar, Reduce, View, Write, Gemm)
     others = {type(p.lower).__name__ for p in PRIMITIVES.values() if not isinstance(p.lower, swept)}
-    assert others <= {"ArrayCall", "Choice", "Gather", "Nested", "Alias", "Draw", "Composite"}
+    assert others <= {"ArrayCall", "Check", "Choice", "Gather", "Nested", "Alias", "Draw", "Composite"}

@@ -8,6 +8,7 @@ functions a declaration brings along are printed from their source, without anno
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import math
 import textwrap
@@ -225,6 +226,7 @@ def param(value: Any) -> str:
     return repr(value)
 
 
+@functools.cache
 def helper_source(name: str, helper: Callable[..., Any]) -> str:
     """A helper's source text without annotations."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(helper)))

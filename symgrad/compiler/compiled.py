@@ -113,7 +113,8 @@ class Compiled:
                     EagerFallbackWarning, stacklevel=4 if new_path else 3)
                 return self.function(*args, **kwargs)
             self._keep(key, variant)
-            variant.epoch = state.epoch[0]
+            if variant.guards.changed_structure() is None:  # state an optimizer's user made makes the next call another
+                variant.epoch = state.epoch[0]
             return variant.run(leaves, checked=False)
 
     def _many_paths(self, key: Any, leaves: list[Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Parameter groups and slots: dictionaries whose changes compiled programs come to know.
+"""Parameter groups: dictionaries whose changes compiled programs come to know.
 
 They belong to an optimizer and tell it of structural changes; a new learning rate is none, since a
 compiled program reads floats anew at each call.
@@ -7,7 +7,6 @@ compiled program reads floats anew at each call.
 from __future__ import annotations
 
 import weakref
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from symgrad.tensor import state
@@ -125,42 +124,6 @@ class GroupItem:
 
     def __getitem__(self, place: int) -> Any:
         return self.group[self.key][place]
-
-
-class Slots(Owned, defaultdict[Any, dict[str, Any]]):
-    """State by parameter; taking some of it away is seen by compiled programs."""
-
-    def __init__(self, owner: "Optimizer"):
-        super().__init__(dict)
-        self._belong(owner)
-        self.unsaved: dict[Any, Any] = {}
-
-    def _restructure(self) -> None:
-        self.unsaved.clear()
-        super()._restructure()
-
-    def __missing__(self, param: Any) -> dict[str, Any]:
-        slots: dict[str, Any] = {}
-        dict.__setitem__(self, param, slots)  # a first step adds state; nothing is taken away
-        return slots
-
-    def __setitem__(self, param: Any, slots: dict[str, Any]) -> None:
-        self._restructure()
-        super().__setitem__(param, slots)
-
-    def __delitem__(self, param: Any) -> None:
-        self._restructure()
-        super().__delitem__(param)
-
-    def clear(self) -> None:
-        """Forget all state."""
-        self._restructure()
-        super().clear()
-
-    def pop(self, *args: Any) -> Any:
-        """Take a parameter's state out."""
-        self._restructure()
-        return super().pop(*args)
 
 
 class Registry(Owned, dict[int, Any]):

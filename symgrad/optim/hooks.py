@@ -68,6 +68,8 @@ def with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(step)
     def hooked(self: Any, *args: Any, **kwargs: Any) -> Any:
         self._stepped = True
+        if state.captures and (active := state.capture()) is not None:
+            active.note_member(self, "structure", self.structure)
         if not self._hooks:
             return step(self, *args, **kwargs)
         given = (self, *args)  # as PyTorch hands them to hooks

@@ -13,10 +13,10 @@ from typing import Any
 
 from symgrad.nn.bulk import clear_grads
 from symgrad.ops.complex import view_as_real
-from symgrad.optim.groups import Group, Numbers, Slots
+from symgrad.optim.groups import Group, Numbers
 from symgrad.optim.hooks import Hooked, with_hooks
 from symgrad.optim.saving import Saved
-from symgrad.optim.slots import ParameterSlots
+from symgrad.optim.slots import ParameterSlots, Slots
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
 
@@ -92,6 +92,7 @@ class Optimizer(Saved, Hooked):
     def restructured(self) -> None:
         """Make compiled programs that step this optimizer look again."""
         self.structure = object()
+        self.state.unsaved.clear()
         state.bump_epoch()
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -105,8 +106,6 @@ class Optimizer(Saved, Hooked):
         if closure is not None:
             with state.enable_grad():
                 loss = closure()
-        if state.captures and (active := state.capture()) is not None:
-            active.note_member(self, "structure", self.structure)
         with state.no_grad():
             for group in self.param_groups:
                 self.update_group(group)

@@ -7,7 +7,8 @@ from typing import Any
 
 from symgrad import dtypes
 from symgrad.ops.creation import tensor
-from symgrad.optim.groups import Group, Slots
+from symgrad.optim.groups import Group
+from symgrad.optim.slots import Slots
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
 
@@ -31,7 +32,9 @@ class Saved:
             start += len(group["params"])
             options = {k: v for k, v in group.items() if k != "params"}
             groups.append({**options, "params": [numbers[p] for p in group["params"]]})
-        slots = {numbers[p] if isinstance(p, Tensor) else p: s for p, s in self.state.items()}
+        slots: dict[Any, Any] = {}
+        for key, its in self.state.items():
+            slots[numbers[key] if isinstance(key, Tensor) else key] = dict(its) if isinstance(key, Tensor) else its
         saved: dict[str, Any] = {"state": slots, "param_groups": groups}
         for hook in self._at("after saving"):  # type: ignore[attr-defined]
             replaced = hook(self, saved)

@@ -1,20 +1,119 @@
-"""The state of one parameter while it is updated, made where there is none yet.
+"""The state of the parameters: dictionaries, and how a step makes and finds a slot in them.
 
 A slot is made concretely even in a trace, which finds it as a cell; a trace that fails takes it back.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+from symgrad.ir.graph import Value
 from symgrad.ops.complex import view_as_real
-from symgrad.ops.creation import zeros_like
-from symgrad.optim.groups import Slots
+from symgrad.ops.creation import zeros, zeros_like
+from symgrad.optim.groups import Owned
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
 
 Make = Callable[[Tensor], Tensor]
+
+
+class ParameterState(Owned, dict[str, Any]):
+    """The state of one parameter. Another tensor under a name is seen by compiled programs.
+
+    In a trace a tensor that is put there becomes a slot: made concretely, and written by the program.
+    """
+
+    def __init__(self, values: dict[str, Any], owner: Any):
+        super().__init__(values)
+        self._belong(owner)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        old = self.get(key)
+        if old is value:
+            return
+        if (active := state.capture()) is not None:
+            self._put_in_trace(active, key, old, value)
+            return
+        if isinstance(value, Tensor) or isinstance(old, Tensor):
+            self._restructure()
+        super().__setitem__(key, value)
+
+    def _put_in_trace(self, active: Any, key: str, old: Any, value: Any) -> None:
+        if not isinstance(value, Tensor) or type(value._data) is not Value:
+            active.refuse(f"an optimizer's state {key!r} is set to what is no tensor made there")
+        if not isinstance(old, Tensor) or (tuple(old.shape), old.dtype) != (tuple(value.shape), value.dtype):
+            with state.eagerly():
+                made: Any = zeros(tuple(map(int, value.shape)), dtype=value.dtype, device=value.device)
+            super().__setitem__(key, made)
+            active.on_abort(lambda: self._put_back(key, old))
+            self._restructure()  # the next step finds it there
+            old = made
+        with state.no_grad():
+            old.copy_(value)
+
+    def _put_back(self, key: str, old: Any) -> None:
+        super().__setitem__(key, old)
+        if old is None:
+            super().__delitem__(key)
+
+    def __delitem__(self, key: str) -> None:
+        self._restructure()
+        super().__delitem__(key)
+
+    def pop(self, *args: Any) -> Any:
+        """Take a slot out."""
+        self._restructure()
+        return super().pop(*args)
+
+    def clear(self) -> None:
+        """Forget all slots."""
+        self._restructure()
+        super().clear()
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Set several slots."""
+        for key, value in dict(*args, **kwargs).items():
+            self[key] = value
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """The slot `key`, set to `default` if absent."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+
+class Slots(Owned, defaultdict[Any, dict[str, Any]]):
+    """State by parameter; taking some of it away is seen by compiled programs."""
+
+    def __init__(self, owner: Any):
+        super().__init__(dict)
+        self._belong(owner)
+        self.unsaved: dict[Any, Any] = {}
+
+    def __missing__(self, param: Any) -> dict[str, Any]:
+        slots = ParameterState({}, self._owner())
+        dict.__setitem__(self, param, slots)  # a first step adds state; nothing is taken away
+        return slots
+
+    def __setitem__(self, param: Any, slots: Any) -> None:
+        self._restructure()
+        super().__setitem__(param, ParameterState(slots, self._owner()) if isinstance(param, Tensor) else slots)
+
+    def __delitem__(self, param: Any) -> None:
+        self._restructure()
+        super().__delitem__(param)
+
+    def clear(self) -> None:
+        """Forget all state."""
+        self._restructure()
+        super().clear()
+
+    def pop(self, *args: Any) -> Any:
+        """Take a parameter's state out."""
+        self._restructure()
+        return super().pop(*args)
 
 
 class ParameterSlots:
@@ -41,7 +140,8 @@ class ParameterSlots:
         found = slots.get(key)
         if found is None:
             with state.eagerly():
-                found = slots[key] = make(self.param)
+                found = make(self.param)
+            dict.__setitem__(slots, key, found)  # made as soon as it is missed: no program need know
             if (active := state.capture()) is not None:
-                active.on_abort(lambda: slots.pop(key, None))
+                active.on_abort(lambda: dict.pop(slots, key, None))
         return found

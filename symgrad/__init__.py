@@ -4,13 +4,14 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from symgrad import dtypes as _dtypes
-from symgrad import autograd, backends, cuda, func, linalg, nn, optim, special, utils
+from symgrad import accelerator, amp, autograd, backends, cuda, func, linalg, nn, optim, special, utils
 from symgrad.dtypes import (
     bfloat16, complex64, complex128, float16, float32, float64, get_default_dtype, int8, int16, int32, int64,
     promote_types, set_default_dtype, uint8,
 )  # fmt: skip
 from symgrad.dtypes import bool_ as bool
 from symgrad.dtypes import DType as dtype
+from symgrad.amp import autocast
 from symgrad.ops.autograd import grad
 from symgrad.ops.legacy import (
     BFloat16Tensor, BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor, LongTensor,
@@ -29,7 +30,10 @@ from symgrad.ops.generators import (
     Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state,
 )  # fmt: skip
 from symgrad.ops.settings import (
-    finfo, get_default_device, iinfo, is_storage, is_tensor, set_default_tensor_type,
+    are_deterministic_algorithms_enabled, finfo, get_default_device, get_float32_matmul_precision,
+    get_num_interop_threads, get_num_threads, iinfo, is_deterministic_algorithms_warn_only_enabled, is_storage,
+    is_tensor, set_default_tensor_type, set_float32_matmul_precision, set_flush_denormal, set_num_interop_threads,
+    set_num_threads, set_warn_always, typename, use_deterministic_algorithms,
 )  # fmt: skip
 from symgrad.tensor.device import set_default_device
 from symgrad.tensor.printing import get_printoptions, printoptions, set_printoptions
@@ -42,6 +46,7 @@ from symgrad.tensor.core import Device as device
 if TYPE_CHECKING:
     from symgrad.compiler import Compiled, compile
     from symgrad.serialization import load, save
+    from symgrad.torch_alias import as_torch
     from symgrad.viz import make_dot
 
 float, double, half = float32, float64, float16
@@ -66,6 +71,7 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "Compiled": ("symgrad.compiler", "Compiled"),
+    "as_torch": ("symgrad.torch_alias", "as_torch"),
     "compile": ("symgrad.compiler", "compile"),
     "load": ("symgrad.serialization", "load"),
     "make_dot": ("symgrad.viz", "make_dot"),

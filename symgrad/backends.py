@@ -17,9 +17,13 @@ class Backend(SimpleNamespace):
 
     is_built = is_available
 
+    def version(self) -> None:
+        """None: it is not here."""
+
 
 cudnn = Backend(available=False, enabled=False, benchmark=False, deterministic=True, allow_tf32=False)
 mps = Backend(available=False)
 mkl = Backend(available=False)
+mkldnn = Backend(available=False, enabled=False)
 openmp = Backend(available=False)
 cuda = Backend(available=False, matmul=SimpleNamespace(allow_tf32=False, fp32_precision="ieee"))

@@ -13,6 +13,7 @@ from symgrad.config import BACKENDS
 from symgrad.errors import SymgradError
 
 EXAMPLES = """examples:
+  symgrad run train.py --epochs 3
   symgrad demo
   symgrad bench --quick
   symgrad graph train.py:step --args "x=f32[64,10],y=f32[64,1]" --show source
@@ -52,6 +53,10 @@ def parser() -> argparse.ArgumentParser:
                        help="what to show (ir; picture where -o names one)")  # fmt: skip
     graph.add_argument("-o", "--output", type=Path, metavar="FILE", help="write there: out.svg, out.png, out.py")
     backend_option(graph)
+
+    script = commands.add_parser("run", help="run a script that imports torch, with symgrad in PyTorch's place")
+    script.add_argument("script", metavar="SCRIPT.py")
+    script.add_argument("args", nargs=argparse.REMAINDER, metavar="…", help="what the script finds in sys.argv")
 
     commands.add_parser("doctor", help="versions, backends, CPU, BLAS, cache: what works here and what does not")
     cache = commands.add_parser("cache", help="where compiled code is kept, and how much of it")
@@ -127,6 +132,10 @@ def run(args: argparse.Namespace) -> int:
         pictured = args.output is not None and args.output.suffix in (".svg", ".png", ".pdf", ".gv", ".dot")
         kind = args.show or ("picture" if pictured else "ir")
         return show(args.target, types=args.args, kind=kind, backend=args.backend, output=args.output)
+    if args.command == "run":
+        from symgrad.torch_alias.script import run_script
+
+        return run_script(args.script, args.args)
     from symgrad import doctor
 
     return doctor.cache(clear=args.clear) if args.command == "cache" else doctor.doctor()

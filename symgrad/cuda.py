@@ -62,3 +62,38 @@ def manual_seed(seed: int) -> None:
 
 
 manual_seed_all = manual_seed
+
+
+def is_initialized() -> bool:
+    """Whether a GPU is in use; asking for one is enough."""
+    return is_available()
+
+
+def is_bf16_supported(including_emulation: bool = True) -> bool:
+    """Whether there is a GPU that takes bfloat16."""
+    return is_available()
+
+
+def memory_allocated(device: Any = None) -> int:
+    """Bytes of GPU memory that arrays take now."""
+    return int(require_cupy().get_default_memory_pool().used_bytes()) if is_available() else 0
+
+
+def memory_reserved(device: Any = None) -> int:
+    """Bytes of GPU memory kept for arrays to come, and those in use."""
+    return int(require_cupy().get_default_memory_pool().total_bytes()) if is_available() else 0
+
+
+max_memory_allocated = max_memory_reserved = memory_reserved
+"""CuPy keeps what it has had: the most is what it holds."""
+
+
+def reset_peak_memory_stats(device: Any = None) -> None:
+    """There is no peak to forget but what is held."""
+
+
+def get_device_capability(device: Any = None) -> tuple[int, int]:
+    """The GPU's compute capability."""
+    index = current_device() if device is None else device if isinstance(device, int) else Device(device).index or 0
+    text = require_cupy().cuda.Device(index).compute_capability
+    return int(text[:-1]), int(text[-1])

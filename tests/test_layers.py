@@ -19,7 +19,8 @@ LAYERS = (
     ("passes", "codegen", "capture"),
     ("compiler",),
     ("nn", "optim", "autograd", "func", "linalg", "special", "backends", "cuda", "viz", "testing", "bench", "cli",
-     "show", "demo", "doctor", "reference", "utils", "serialization", "__main__"),
+     "show", "demo", "doctor", "reference", "utils", "serialization", "torch_alias", "amp",
+     "accelerator", "__main__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 # Where a lower form is made of a higher one's data: codegen reads schedules, and runs no pass.

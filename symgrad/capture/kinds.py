@@ -71,7 +71,7 @@ def is_library(code: types.CodeType) -> bool:
 
 
 def is_package(value: Any) -> bool:
-    return isinstance(value, types.ModuleType) and value.__name__.split(".")[0] in ("symgrad", "numpy", "math")
+    return isinstance(value, types.ModuleType) and value.__name__.split(".")[0] in ("symgrad", "torch", "numpy", "math")
 
 
 def frame_closure(frame: Any) -> list[Any]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
+from symgrad import config as settings
 from symgrad import dtypes
+from symgrad.errors import DomainError
 from symgrad.ops.conversion import Storage, named_type
 from symgrad.ops.public import op
+from symgrad.runtime.threads import set_threads
 from symgrad.tensor.core import Tensor
 from symgrad.tensor.device import Device, default_device
 
@@ -77,3 +81,79 @@ class iinfo:
 
     def __repr__(self) -> str:
         return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
+
+
+def get_num_threads() -> int:
+    """How many threads a compiled program works with."""
+    return settings.config.num_threads
+
+
+def set_num_threads(num: int) -> None:
+    """Let compiled programs work with `num` threads. Their results do not depend on it."""
+    if not isinstance(num, int):
+        raise DomainError(f"set_num_threads expects an int, but got {type(num).__name__}")
+    if num < 1:
+        raise DomainError("set_num_threads expects a positive integer")
+    set_threads(num)
+
+
+def get_num_interop_threads() -> int:
+    """How many operations run at once: one."""
+    return 1
+
+
+def set_num_interop_threads(num: int) -> None:
+    """Accepted; operations run one after the other."""
+    if num < 1:
+        raise DomainError("set_num_interop_threads expects a positive integer")
+
+
+_wanted = {"deterministic": False, "warn_only": False, "precision": "highest"}
+"""What scripts have asked for. Results are deterministic and products exact whatever it is."""
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Noted; every algorithm here is deterministic."""
+    _wanted.update(deterministic=bool(mode), warn_only=bool(warn_only))
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """What `use_deterministic_algorithms` was told."""
+    return bool(_wanted["deterministic"])
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """What `use_deterministic_algorithms` was told of warnings."""
+    return bool(_wanted["deterministic"] and _wanted["warn_only"])
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Noted; products of float32 are computed in float32."""
+    if precision not in ("highest", "high", "medium"):
+        warnings.warn(f"{precision} is not one of 'highest', 'high', or 'medium'; the current "
+                      "setFloat32MatmulPrecision call has no effect.", stacklevel=2)
+        return
+    _wanted["precision"] = precision
+
+
+def get_float32_matmul_precision() -> str:
+    """What `set_float32_matmul_precision` was told."""
+    return str(_wanted["precision"])
+
+
+def set_flush_denormal(mode: bool) -> bool:
+    """Whether small numbers can be flushed to zero: not here."""
+    return False
+
+
+def set_warn_always(b: bool, /) -> None:
+    """Accepted; Python's own filters decide which warnings are shown again."""
+
+
+def typename(obj: Any, /) -> str:
+    """The name of an object's type; of a tensor, its old type name."""
+    if isinstance(obj, Tensor):
+        return str(obj.type())  # type: ignore[attr-defined]
+    kind = obj if isinstance(obj, type) or hasattr(obj, "__qualname__") else type(obj)
+    module = "" if kind.__module__ in ("builtins", None) else f"{kind.__module__}."
+    return f"{module}{kind.__qualname__}"

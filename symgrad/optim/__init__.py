@@ -1,6 +1,6 @@
 """Optimizers, with PyTorch's names, formulas and state."""
 
-from symgrad.optim import lr_scheduler
+from symgrad.optim import lr_scheduler, swa_utils
 from symgrad.optim.adadelta import Adadelta
 from symgrad.optim.adagrad import Adagrad
 from symgrad.optim.adam import Adam, AdamW
@@ -16,5 +16,5 @@ from symgrad.optim.sgd import SGD
 
 __all__ = [
     "ASGD", "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "Optimizer", "RAdam", "RMSprop",
-    "Rprop", "lr_scheduler",
+    "Rprop", "lr_scheduler", "swa_utils",
 ]  # fmt: skip

@@ -271,18 +271,25 @@ class Capture(Branches):
             raise TraceError("requires_grad of a view is set while tracing", hint="clone() it first")
         self._begin_leaf(tensor, self._memory_value(tensor))
 
+    def note_born(self, module: Any) -> None:
+        """A module is made while tracing: what becomes of it is nobody else's concern."""
+        self.born[id(module)] = module
+
     def note_member(self, module: Any, name: str, value: Any) -> None:
         """A module's parameter, buffer or submodule was read: a guard."""
+        if id(module) in self.born:
+            return
         self.members[id(module), name] = (module, name, value)
         self.stepped += [p for group in getattr(module, "param_groups", ()) for p in group["params"]]
 
     def note_names(self, module: Any, registry: str, names: tuple[str, ...]) -> None:
         """The names of a module's parameters, buffers or submodules were asked for: a guard."""
-        self.names[id(module), registry] = (module, registry, names)
+        if id(module) not in self.born:
+            self.names[id(module), registry] = (module, registry, names)
 
     def note_setattr(self, module: Any, name: str, old: Any, new: Any) -> None:
         """A module attribute is about to be set."""
-        if new is not old:
+        if new is not old and id(module) not in self.born:
             self.refuse(f"attribute {name!r} of {type(module).__name__} is assigned")
 
     def assume(self, condition: str) -> None:

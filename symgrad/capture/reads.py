@@ -123,7 +123,9 @@ _MOST_OBJECTS = 1000
 class Reads:
     """Collects reads while it is installed as the thread's profile hook."""
 
-    def __init__(self) -> None:
+    def __init__(self, born: dict[int, Any]) -> None:
+        self.born = born
+        """Modules made while tracing: no state of the user's."""
         self.found: dict[tuple[int, str, str], Read] = {}
         self.random_loc: Loc | None = None
         self._keep: list[Any] = []
@@ -189,7 +191,7 @@ class Reads:
                     continue
             else:
                 value = frame.f_locals.get(name, MISSING)
-                if id(value) not in self._outside and not has(value, "_parameters"):
+                if id(value) not in self._outside and not has(value, "_parameters") or id(value) in self.born:
                     continue  # made while tracing: no state of the user's
                 if id(value) in self._defaults:
                     self._add(value, "", "itself", name, value, loc)
@@ -234,7 +236,7 @@ class Reads:
         elif isinstance(value, weakref.ref):
             self._reach(value(), text, depth)
             return
-        if id(value) in self._objects or len(self._objects) >= _MOST_OBJECTS:
+        if id(value) in self._objects or id(value) in self.born or len(self._objects) >= _MOST_OBJECTS:
             return
         if not is_users(value) and not has(value, "_forward_hooks"):
             return
@@ -315,7 +317,7 @@ class Reads:
             raise SideEffectError(f"{text} is an iterator: the compiled program would not take its next item", loc=loc,
                                   hint="pass the items as arguments")  # fmt: skip
         place = (id(holder), key, how)
-        if place not in self.found and not isinstance(value, (types.ModuleType, type, types.BuiltinFunctionType)):
+        if place not in self.found and id(holder) not in self.born and not isinstance(value, (types.ModuleType, type, types.BuiltinFunctionType)):
             self.found[place] = Read(holder, key, how, text, value, loc)
             self._keep.append(holder)
 

@@ -98,7 +98,7 @@ def trace(
             given[i] = capture.host(names.get(i, f"arg{i}"), leaf, "argument", i)
     call_args, call_kwargs = unflatten(structure, given)
     dims = _tag_extents(capture, tensors, place, names)
-    reads = Reads()
+    reads = Reads(capture.born)
     old = state.enter_capture(capture)
     try:
         reads.roots(function, [*call_args, *call_kwargs.values(), *leaves])

@@ -40,6 +40,8 @@ class Module(Hooked, Bulk, Saved):
         for name in (*_REGISTRIES, *KINDS, *STATE_KINDS):
             put(self, name, {})
         put(self, "_non_persistent_buffers_set", set())
+        if state.captures and (active := state.capture()) is not None:
+            active.note_born(self)
 
     # -- attributes ---------------------------------------------------------------------------
 

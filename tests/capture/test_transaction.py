@@ -215,6 +215,32 @@ def test_fallback_prints_once_per_call(backend: str, capsys: Any) -> None:
     assert capsys.readouterr().out == "working\n" * 2
 
 
+def test_modules_made_by_the_function_itself(backend: str) -> None:
+    """A layer with numbers drawn anew at each call, one changed after it is made, and one inside another."""
+
+    class Net(sg.nn.Module):
+        def __init__(self, scale: float) -> None:
+            super().__init__()
+            self.first = sg.nn.Linear(3, 2)
+            self.scale = scale
+            self.scale = self.scale * 2
+
+        def forward(self, x: Any) -> Any:
+            return self.first(x) * self.scale
+
+    def f(x: Any) -> Any:
+        net = sg.nn.Sequential(Net(1.5), sg.nn.Dropout(0.5)).eval()
+        net[0].scale = net[0].scale + 1
+        loss = sg.nn.MSELoss(reduction="sum")(net(x), sg.zeros(4, 2))
+        return loss, sum(p.sum() for p in net.parameters())
+
+    x, found = sg.ones(4, 3), []
+    for run in (f, sg.compile(f, backend=backend, fullgraph=True)):
+        sg.manual_seed(0)
+        found.append([float(v) for _ in range(3) for v in run(x)])
+    assert found[1] == pytest.approx(found[0], rel=1e-6) and len(set(found[0])) == 6
+
+
 def test_objects_made_by_the_function_itself_are_no_side_effect(backend: str) -> None:
     class Scratch:
         total: Any = 0

@@ -317,7 +317,9 @@ class Reads:
             raise SideEffectError(f"{text} is an iterator: the compiled program would not take its next item", loc=loc,
                                   hint="pass the items as arguments")  # fmt: skip
         place = (id(holder), key, how)
-        if place not in self.found and id(holder) not in self.born and not isinstance(value, (types.ModuleType, type, types.BuiltinFunctionType)):
+        if place in self.found or id(holder) in self.born:
+            return
+        if not isinstance(value, (types.ModuleType, type, types.BuiltinFunctionType)):
             self.found[place] = Read(holder, key, how, text, value, loc)
             self._keep.append(holder)
 

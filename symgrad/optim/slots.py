@@ -95,6 +95,8 @@ class Slots(Owned, defaultdict[Any, dict[str, Any]]):
     def __missing__(self, param: Any) -> dict[str, Any]:
         slots = ParameterState({}, self._owner())
         dict.__setitem__(self, param, slots)  # a first step adds state; nothing is taken away
+        if (active := state.capture()) is not None:
+            active.on_abort(lambda: dict.pop(self, param, None))
         return slots
 
     def __setitem__(self, param: Any, slots: Any) -> None:

@@ -306,7 +306,7 @@ def test_state_made_by_a_trace_is_taken_back_when_it_fails(backend: str) -> None
     t, x = Trainer(), data(5, 3)
     with pytest.raises(KeyError):
         sg.compile(fail, backend=backend)(t, x)
-    assert all(not slots for slots in t.opt.state.values()) and not t.sgd._seen
+    assert all(not slots for slots in t.opt.state.values()) and not t.sgd.state.unsaved
 
 
 def test_a_signature_that_failed_stays_eager_while_others_compile(backend: str) -> None:

@@ -146,3 +146,21 @@ def test_exp_mean(example: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert g == pytest.approx(1.8 * xx, rel=1e-5)
     printed = capsys.readouterr().out
     assert repr(torch.ones(2, 2, requires_grad=True)) in printed
+
+
+TRAINED = {
+    "linear_regression_scratch": (1, 30.0), "linear_regression_concise": (1, 30.0), "softmax_digits": (2, 1.3),
+    "mlp_digits": (2, 2.0), "lenet_digits": (1, 1.02),
+}  # fmt: skip
+"""Epochs to run, and by what factor at least the loss falls."""
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_training(name: str, example: Any, tmp_path: Path) -> None:
+    """Eager and compiled have the same losses, which fall; the curves are drawn."""
+    epochs, factor = TRAINED[name]
+    eager, compiled, _ = example(name).main(epochs=epochs, pictures=tmp_path)
+    assert compiled == pytest.approx(eager, rel=2e-3, abs=1e-6)
+    tail = len(eager) // 5 + 1
+    assert factor * np.mean(eager[-tail:]) < np.mean(eager[:tail])
+    assert [p.suffix for p in tmp_path.iterdir()] == [".png"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -60,10 +60,10 @@ class Writer:
         if kind in (list, tuple, set, frozenset):
             items = [self.encode(item, (*path, str(i))) for i, item in enumerate(obj)]
             return items if kind is list else {kind.__name__: items}
-        if kind in (dict, OrderedDict, defaultdict):
+        if kind in (*MAPPINGS.values(), defaultdict):
             pairs = [[self.encode(key, (*path, "key")), self.encode(value, (*path, _step(key)))]
                      for key, value in obj.items()]  # fmt: skip
-            return {"OrderedDict" if kind is OrderedDict else "dict": pairs}
+            return {"dict" if kind is defaultdict else kind.__name__: pairs}
         for name, (type_, write, _) in PLAIN.items():
             if kind is type_:
                 return {name: write(obj)}
@@ -181,9 +181,8 @@ class Reader:
             return self.tensor(value)
         if kind in CONTAINERS:
             return CONTAINERS[kind](self.decode(item) for item in value)
-        if kind in ("dict", "OrderedDict"):
-            pairs = [(self.decode(key), self.decode(item)) for key, item in value]
-            return OrderedDict(pairs) if kind == "OrderedDict" else dict(pairs)
+        if kind in MAPPINGS:
+            return MAPPINGS[kind]({self.decode(key): self.decode(item) for key, item in value})
         if kind == "float":
             return float(value)
         return PLAIN[kind][2](value)
@@ -233,6 +232,7 @@ def _dtype(name: Any) -> dtypes.DType:
 
 
 CONTAINERS: dict[str, Callable[[Iterable[Any]], Any]] = {"tuple": tuple, "set": set, "frozenset": frozenset}
+MAPPINGS: dict[str, type[dict[Any, Any]]] = {"dict": dict, "OrderedDict": OrderedDict, "Counter": Counter}
 PLAIN: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
     "Size": (Size, list, lambda extents: Size(int(e) for e in extents)),
     "dtype": (dtypes.DType, lambda d: d.name, _dtype),

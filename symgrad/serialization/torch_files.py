@@ -11,7 +11,7 @@ import struct
 import sys
 import zipfile
 import zlib
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -120,6 +120,7 @@ class Tensors:
             "torch._utils._rebuild_parameter": Function(self.parameter),
             "torch.Size": Function(lambda extents: Size(int(e) for e in extents)), "torch.device": Function(_device),
             "collections.OrderedDict": Function(lambda pairs=(): OrderedDict(pairs_of(pairs))),
+            "collections.Counter": Function(lambda counts: Counter(dict(counts))),
             **{f"{module}.{name}": made for module in ("builtins", "__builtin__") for name, made in built_in.items()},
             "_codecs.encode": Function(_encoded),
         }  # fmt: skip

@@ -97,6 +97,21 @@ def test_batches(options: dict[str, Any], workers: int) -> None:
     agree(batches)
 
 
+@pytest.mark.parametrize("part", [[0, 3, 1], [-1, 5], [2], [9], [], [np.int64(3), 1]])
+def test_rows_at_once_are_the_samples_collated(part: list[int]) -> None:
+    """Tensors of every kind, also through subsets and with gradients."""
+    def batches(lib: Any) -> Any:
+        x = lib.arange(12.0).reshape(6, 2)
+        w = (x * 2).requires_grad_(True)
+        tensors = (x.t().contiguous().t(), lib.arange(6), lib.arange(6) > 2, w, lib.zeros(6, 0))
+        data = lib.utils.data.Subset(lib.utils.data.TensorDataset(*tensors), range(6))
+        (batch,) = lib.utils.data.DataLoader(data, batch_sampler=[part])
+        (batch[3] * batch[1].unsqueeze(1)).sum().backward()
+        return [[t.detach() for t in batch], w.grad, type(batch).__name__]
+
+    agree(batches)
+
+
 @pytest.mark.parametrize("options", [
     {}, {"batch_size": 4}, {"batch_size": 4, "drop_last": True}, {"batch_size": None}, {"batch_size": 20},
 ])  # fmt: skip
@@ -404,5 +419,5 @@ def test_tensor_dataset_in_a_training_loop() -> None:
         return seen
 
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         assert losses(0) == losses(2)

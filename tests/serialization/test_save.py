@@ -7,7 +7,7 @@ import math
 import os
 import stat
 import threading
-from collections import OrderedDict, defaultdict, namedtuple
+from collections import Counter, OrderedDict, defaultdict, namedtuple
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,8 @@ def test_every_dtype(dtype: Any) -> None:
     None, True, 0, -(2**80), 1.5, math.inf, -math.inf, math.nan, -0.0, "text", "\ud800 \u20ac \0", b"\x00\xff",
     bytearray(b"a"), 1 - 2j, complex(math.inf, math.nan), [], (), {}, [1, (2, [3])], (None, (True,)),
     {1: "a", "b": 2, (1, "x"): 3, None: 4, 1.5: 5},
-    OrderedDict(b=1, a=2), {1, 2}, frozenset("ab"), sg.float32, sg.Size([2, 0]), sg.device("cpu"), sg.device("cuda:1"),
+    OrderedDict(b=1, a=2), Counter("aab"), {1, 2}, frozenset("ab"), sg.float32, sg.Size([2, 0]),
+    sg.device("cpu"), sg.device("cuda:1"),
     {"a": {"b": [{"c": (1,)}]}}, {True: 1, 0: 2}, [[]] * 3,
 ], ids=repr)  # fmt: skip
 def test_plain_values(obj: Any) -> None:
@@ -127,6 +128,25 @@ def test_a_checkpoint_resumes(tmp_path: Path) -> None:
     assert found["epoch"] == 3 and list(found["opt"]["state"]) == [0, 1, 2, 3]
     assert again_.param_groups[0]["betas"] == (0.8, 0.9)
     assert [step(model, opt) for _ in range(4)] == [step(other, again_) for _ in range(4)]
+
+
+@pytest.mark.parametrize("make", [
+    lambda s, o: s.MultiStepLR(o, [2, 4, 4]), lambda s, o: s.OneCycleLR(o, 0.2, 10),
+    lambda s, o: s.ReduceLROnPlateau(o), lambda s, o: s.LambdaLR(o, lambda epoch: 0.9**epoch),
+    lambda s, o: s.CosineAnnealingWarmRestarts(o, 3),
+    lambda s, o: s.SequentialLR(o, [s.ConstantLR(o), s.StepLR(o, 2)], [3]),
+])  # fmt: skip
+def test_schedules(make: Any) -> None:
+    def fresh() -> Any:
+        return make(sg.optim.lr_scheduler, sg.optim.SGD([sg.nn.Parameter(sg.ones(1))], lr=0.1, momentum=0.9))
+
+    schedule = fresh()
+    for _ in range(3):
+        schedule.optimizer.step()
+        schedule.step(*([1.0] if hasattr(schedule, "patience") else []))
+    state = schedule.state_dict()
+    same(again(state), state)
+    fresh().load_state_dict(again(state))
 
 
 def test_a_state_dict_opens_in_pytorch(tmp_path: Path) -> None:

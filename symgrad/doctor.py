@@ -27,7 +27,7 @@ from symgrad.config import config
 from symgrad.errors import CacheError
 from symgrad.runtime import cache as store
 
-PACKAGES = ("numpy", "numba", "llvmlite", "networkx", "tqdm", "rich", "graphviz", "pygraphviz",
+PACKAGES = ("numpy", "numba", "llvmlite", "networkx", "safetensors", "tqdm", "rich", "graphviz", "pygraphviz",
             "cupy", "torch", "jax", "pytensor")  # fmt: skip
 FEATURES = {"avx2": "AVX2", "fma": "FMA", "avx512f": "AVX-512", "avx512bf16": "BF16", "amx-tile": "AMX",
             "neon": "NEON", "sve": "SVE"}  # fmt: skip

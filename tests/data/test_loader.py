@@ -200,7 +200,7 @@ def test_order_depends_on_the_seed_alone(options: dict[str, Any], given: bool) -
     assert epochs(1) == epochs(2) == epochs(2, prefetch_factor=1) == epochs(2, persistent_workers=True) == alone
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_workers_have_numbers_and_seeds_of_their_own(method: str) -> None:
     loader = DataLoader(Drawing(), batch_size=None, num_workers=2, multiprocessing_context=method,
                         worker_init_fn=note_id)  # fmt: skip
@@ -398,6 +398,32 @@ def alive(pid: int) -> bool:
             return file.read().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_an_interrupt_ends_all_of_them_quietly(tmp_path: Any) -> None:
+    """Ctrl-C reaches every process of the terminal: one traceback, the main process's, and nobody left."""
+    script = tmp_path / "script.py"
+    script.write_text("""
+import time
+from symgrad.utils.data import DataLoader
+class Slow:
+    def __len__(self):
+        return 10_000
+    def __getitem__(self, i):
+        time.sleep(0.01)
+        return i
+for i, batch in enumerate(DataLoader(Slow(), num_workers=2)):
+    if i == 0:
+        print("begun", flush=True)
+""")
+    process = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               start_new_session=True)  # fmt: skip
+    assert process.stdout is not None and process.stdout.readline() == "begun\n"
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=20)[1]
+    assert said.count("Traceback") == 1 and said.endswith("KeyboardInterrupt\n")
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
 
 
 def test_tensor_dataset_in_a_training_loop() -> None:

@@ -79,6 +79,7 @@ def _numba(plans: Mapping[str, Plan], names: Mapping[str, Names], title: str, no
         helpers.append(sampler_source(sorted(used.samplers), "numba").replace("@nb.njit", "@njit"))
     helpers += [blas.helper(dtype) for dtype in sorted(used.products, key=lambda d: d.name)]
     helpers += used.arrays.values()
+    helpers += used.checks.values()
     body = "\n\n".join([*helpers, *kernels, *runs])
     head = header(title, "numba", plans, names, params, notes)
     parts = [f"{head}\n{_imports(body, used)}", *helpers, *kernels, *runs]

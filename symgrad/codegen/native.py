@@ -22,9 +22,10 @@ from symgrad.codegen.numpy import comment_lines, strided
 from symgrad.codegen.tasks import TASKS, Tasked, span, tasked
 from symgrad.codegen.tidy import tidy
 from symgrad.dtypes import DType, float64, int64
-from symgrad.ir.access import reordered
+from symgrad.ir.access import is_identity, reordered
+from symgrad.ir.dims import is_tagged
 from symgrad.ir.graph import Literal, Value
-from symgrad.ir.primitive import Gemm
+from symgrad.ir.primitive import Check, Gemm
 from symgrad.passes.schedule import CELL, INPUT, OUT, TEMP, Call, Home, Kernel, Plan, Step
 
 KERNEL_NATIVE = '''\
@@ -36,6 +37,7 @@ kernel = njit(
 KERNEL_PYTHON = '''\
 kernel = njit(fastmath={"contract"}, error_model="numpy", nogil=True, cache=True)
 '''
+CHECK_NATIVE = '@njit(error_model="numpy", nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)\n'
 
 
 @dataclass
@@ -48,6 +50,7 @@ class Used:
     products: set[DType] = field(default_factory=set)
     samplers: set[str] = field(default_factory=set)
     arrays: dict[str, str] = field(default_factory=dict)
+    checks: dict[str, str] = field(default_factory=dict)
     native: bool = True
 
 
@@ -78,7 +81,7 @@ class _Entry:
         self.kernels: list[str] = []
         self.local = names.local()
         self.bodies: dict[str, str] = {}
-        self.native = all(is_native(step) for step in self.schedule.steps)
+        self.native = all(is_native(step) or self.is_check(step) for step in self.schedule.steps)
         self.maker = {v: e for e in self.graph.eqns for v in e.outputs}
         used.native = used.native and self.native
         steps = self.schedule.steps
@@ -166,8 +169,31 @@ class _Entry:
         if isinstance(step, Kernel):
             return self.kernel(step) if self.native or is_native(step) else self.array_step(step)
         if self.native:
-            return self.gemm(step)
+            return self.check(step) if self.is_check(step) else self.gemm(step)
         return self.array_step(step)
+
+    def is_check(self, step: Step) -> bool:
+        """Whether a step is a check of what lies in memory in order, which native code can do."""
+        if not isinstance(step, Call) or not isinstance(step.eqn.prim.lower, Check):
+            return False
+        seen = self.schedule.seen(step.eqn.inputs[0])
+        home = self.schedule.homes[seen.root][0] if isinstance(seen.root, Value) else None
+        strided = home is None or home.kind in (INPUT, CELL) and external_type(home, self.plan).strides is not None
+        return is_identity(seen) and not strided
+
+    def check(self, step: Call) -> list[str]:
+        """A check as a call of its own function, which is printed from the declaration."""
+        eqn, lower = step.eqn, step.eqn.prim.lower
+        assert isinstance(lower, Check)
+        self.used.checks[eqn.prim.name] = CHECK_NATIVE + lower.native
+        self.used.types.add("int64")
+        homes = [self.schedule.homes[self.schedule.seen(a).root][0] for a in (eqn.inputs[0], eqn.out)]  # type: ignore[index]
+        arguments = [self.names.homes[h] for h in homes]
+        for value in (eqn.params[p] for p in eqn.prim.params):
+            arguments.append(f"int64({self.index(extent_expr(value))})" if is_tagged(value) else repr(value))
+        note = f"{eqn.loc.file}:{eqn.loc.line}" if eqn.loc else ""
+        lines = comment_lines([("", note)], "")[:-1] if note else []
+        return [*lines, *wrap_call(f"_{eqn.prim.name}(", arguments, ")")]
 
     def kernel(self, step: Kernel) -> list[str]:
         lowered = lower(step, self.plan, self.names)

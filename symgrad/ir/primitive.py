@@ -99,7 +99,12 @@ class ArrayCall:
 
 @dataclass(frozen=True)
 class Check(ArrayCall):
-    """Operand 0 itself, or an error: best done before the work."""
+    """Operand 0 itself, or an error: best done before the work.
+
+    `native` is the source of a function `_NAME` of flat arrays (operand, result) and the parameters, for Numba.
+    """
+
+    native: str
 
 
 @dataclass(frozen=True)

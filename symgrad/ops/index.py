@@ -140,10 +140,20 @@ def _in_range(np: Any, index: Any, dim: int, size: Any, wrap: bool) -> Any:
     return index
 
 
+_IN_RANGE = '''\
+def _in_range(index, out, dim, size, wrap):
+    """The index itself, negatives counted from the end; an error where it is out of range."""
+    low = -size if wrap else 0
+    for i in range(index.shape[0]):
+        k = index[i]
+        if k < low or k >= size:
+            raise IndexError("index", k, "is out of bounds for dimension", dim, "with size", size)
+        out[i] = k + size if k < 0 else k
+'''
 in_range = primitive(
     "in_range", "index", params=("dim", "size", "wrap"),
     infer=lambda index, dim, size, wrap: index.with_shape(index.shape), array="_in_range(np, index, dim, size, wrap)",
-    helpers={"_in_range": _in_range}, lower=Check(),
+    helpers={"_in_range": _in_range}, lower=Check(_IN_RANGE),
     grad=dict(index=None), doc="The index itself, checked; negatives counted from the end.",
 )
 

@@ -140,7 +140,7 @@ def explain(prim: Primitive, inputs: Any, params: Any, error: Exception) -> Exce
 
 def out_of_range(error: IndexError) -> RangeError:
     """The user's error for an index that NumPy or an array form found out of range."""
-    return RangeError(str(error).replace("for axis", "for dimension"))
+    return RangeError(" ".join(map(str, error.args)).replace("for axis", "for dimension"))
 
 
 class SymgradRuntimeError(SymgradError, RuntimeError):

@@ -276,3 +276,27 @@ def test_an_index_out_of_range_leaves_all_as_it_was(name: str, backend: str) -> 
     for got, t in zip(grads, twin, strict=False):
         np.testing.assert_allclose(got, t.grad.numpy(), rtol=1e-5)
     assert float(compiled(x, index(0, 1))[0]) == float(again(x, index(0, 1))[0])
+
+
+def test_a_classifier_s_step_is_native_throughout() -> None:
+    """Cross entropy reads and writes one element of each row: loops do, after a native check of the classes."""
+    layer = sg.nn.Linear(4, 3)
+    optimizer = sg.optim.SGD(layer.parameters(), lr=0.1)
+
+    @sg.compile(backend="numba", fullgraph=True)
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        loss = sg.nn.functional.cross_entropy(layer(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    x = data(5, 4)
+    first = float(step(x, index(0, 2, 1, -100, 2)))
+    source = step.program(x, index(0, 2, 1, -100, 2)).source
+    assert "_in_range(" in source and "np.errstate" not in source and "@njit" in source.partition("def run(")[0][-200:]
+    weight = layer.weight.detach().numpy().copy()
+    with pytest.raises(RangeError, match="index 3 is out of bounds for dimension 1 with size 3"):
+        step(x, index(0, 2, 1, 3, 2))
+    np.testing.assert_array_equal(layer.weight.detach().numpy(), weight)
+    assert float(step(x, index(0, 2, 1, -100, 2))) < first

@@ -238,7 +238,7 @@ def test_modules_made_by_the_function_itself(backend: str) -> None:
     for run in (f, sg.compile(f, backend=backend, fullgraph=True)):
         sg.manual_seed(0)
         found.append([float(v) for _ in range(3) for v in run(x)])
-    assert found[1] == pytest.approx(found[0], rel=1e-6) and len(set(found[0])) == 6
+    assert found[1] == pytest.approx(found[0], rel=1e-5, abs=1e-6) and len(set(found[0])) == 6
 
 
 def test_objects_made_by_the_function_itself_are_no_side_effect(backend: str) -> None:

@@ -40,14 +40,16 @@ def test_descriptions_that_are_right() -> None:
     "", "{", "[1,", "nonsense", "[" * 100_000, '{"dict":[' * 50_000, {}, {"what": 1}, {"eval": "1"}, {"dict": 3},
     {"dict": [[1]]}, {"dict": [[1, 2, 3]]}, {"dict": [[[1], 2]]}, {"dict": [[{"dict": []}, 2]]}, {"set": [[1]]},
     {"tuple": 5}, {"dtype": "float99"}, {"dtype": ["float32"]}, {"Size": ["a"]}, {"bytes": "no base64!"}, {"bytes": 7},
-    {"complex": ["1", "2", "3"]}, {"float": "one"}, {"device": "moon"}, {"device": {"a": 1}}, {"tensor": "no"}, {"tensor": ["x"]}, {"tensor": None},
+    {"complex": ["1", "2", "3"]}, {"float": "one"}, {"device": "moon"}, {"device": {"a": 1}}, {"tensor": "no"},
+    {"tensor": ["x"]}, {"tensor": None},
     {"tensor": "x", "dtype": "complex128"}, {"tensor": "ints", "requires_grad": True}, {"tensor": "x", "as": "Module"},
     {"tensor": "x", "as": ["Parameter"]}, {"tensor": "x", "device": "moon"}, {"tensor": "x", "device": 3},
     {"tensor": "x", "device": "cuda"},
     view(), view("x"), view("no", [1], [1], 0), view("y", [1], [1], 0), view("x", [7], [1], 0), view("x", [2], [1], 5),
     view("x", [2], [1], -1), view("x", [-2], [1], 0), view("x", [2], [-1], 3), view("x", [2, 2], [1], 0),
     view("x", [2.0], [1], 0), view("x", [True], [1], 0), view("x", ["a"], [1], 0), view("x", 2, 1, 0),
-    view("x", [2**70], [0], 0), view("x", [2**62, 0], [1, 1], 0), view("x", [2**40], [2**40], 0), view("x", [1], [1], None),
+    view("x", [2**70], [0], 0), view("x", [2**62, 0], [1, 1], 0), view("x", [2**40], [2**40], 0),
+    view("x", [1], [1], None),
     view(["x"], [1], [1], 0),
 ], ids=lambda s: str(s)[:60])  # fmt: skip
 def test_descriptions_that_are_wrong(structure: Any) -> None:

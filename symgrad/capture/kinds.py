@@ -27,6 +27,12 @@ def look(holder: Any, name: str) -> Any:
         return MISSING
 
 
+def is_computed(holder: Any, name: str) -> bool:
+    """Whether an attribute is made anew at each access: a property, or what a module computes from its parameters."""
+    return isinstance(getattr(type(holder), name, None), property) or (
+        name in getattr(holder, "__dict__", {}).get("_computed", ()))
+
+
 def has(holder: Any, name: str) -> bool:
     """Whether there is such an attribute."""
     return look(holder, name) is not MISSING

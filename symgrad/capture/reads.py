@@ -24,6 +24,7 @@ from symgrad.capture.kinds import (
     REFUSED,
     frame_closure,
     has,
+    is_computed,
     is_library,
     is_now,
     is_package,
@@ -249,7 +250,7 @@ class Reads:
                 self._reach(look(value, key), f"{text}.{key}", depth - 1)
 
     def _attribute(self, holder: Any, text: str, name: str, loc: Loc) -> None:
-        if isinstance(getattr(type(holder), name, None), property) or (
+        if is_computed(holder, name) or (
             isinstance(holder, type) and isinstance(holder.__dict__.get(name), property)
         ):
             return
@@ -284,7 +285,7 @@ class Reads:
                 return
             if isinstance(value, type) and not is_users(value):
                 return
-            if isinstance(getattr(type(value), key, None), property):
+            if is_computed(value, key):
                 return
             holder, text = value, f"{text}.{key}"
             value = look(holder, key)

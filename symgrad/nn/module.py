@@ -7,6 +7,7 @@ Saving and loading are in `state_dict.py`, the printed form in `describe.py`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from symgrad.nn.bulk import Bulk
@@ -53,6 +54,8 @@ class Module(Hooked, Bulk, Saved):
                 if state.captures and (active := state.capture()) is not None:
                     active.note_member(self, name, value)
                 return value
+        if "_computed" in own and name in self._names("_computed"):
+            return own["_computed"][name](self)
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -117,6 +120,18 @@ class Module(Hooked, Bulk, Saved):
             if name in own.get(registry, ()):
                 raise TypeError(f"cannot assign '{_type(value)}' as {word} '{name}' ({expected} or None expected)")
         return None
+
+    # -- computed -----------------------------------------------------------------------------
+
+    def _compute(self, name: str, function: Callable[[Any], Any] | None) -> None:
+        """From now on `self.name` is what `function(self)` gives at each access; None ends that."""
+        own = self.__dict__
+        if "_computed" not in own:
+            object.__setattr__(self, "_computed", {})
+        own["_computed"].pop(name, None)
+        if function is not None:
+            own["_computed"][name] = function
+        state.bump_epoch()
 
     # -- registering --------------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
 """What stands around training; a namespace, as PyTorch's `torch.utils`."""
 
-from symgrad.utils import data
+from symgrad.utils import checkpoint, data
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data"]

@@ -51,6 +51,35 @@ class Guards:
                 return f".grad of {_name(tensor)} is {'None' if now is None else 'another tensor'} now"
         return None
 
+    def moved_grads(self, leaves: list[Any]) -> dict[int, Tensor]:
+        """Gradients that took the place of those the trace read, and are like them: what was, and what is now.
+
+        Nothing is said of them where one is not; after `zero_grad()` every gradient is a new tensor.
+        """
+        moved: dict[int, Tensor] = {}
+        kinds = {id(tensor): kind for tensor, kind in self.cells}
+        for tensor, argument, before in self.grad_reads:
+            holder = tensor if argument is None else leaves[argument]
+            if before is None or holder._grad is before or holder._grad is None or holder.grad is before:
+                continue
+            now: Any = holder.grad
+            if now._rg or now._node is not None or type(now._data) is not type(before._data):
+                return {}
+            if _array_logical(now) != kinds.get(id(before), _array_logical(before)):
+                return {}
+            moved[id(before)] = now
+        return moved
+
+    def rebind(self, moved: dict[int, Tensor]) -> None:
+        """From now on the trace is one of these tensors."""
+        def new(tensor: Any) -> Any:
+            return moved.get(id(tensor), tensor)
+
+        self.grad_reads = [(t, argument, new(before)) for t, argument, before in self.grad_reads]
+        self.cells = [(new(t), kind) for t, kind in self.cells]
+        self.touched = [(new(t), rg) for t, rg in self.touched]
+        self.leaf_hooks = tuple((new(t), hooks) for t, hooks in self.leaf_hooks)
+
     def changed_structure(self) -> str | None:
         """Why something the epoch covers invalidates the trace."""
         for read in self.protected:

@@ -72,9 +72,18 @@ class Variant:
             o.kind == "host" for o in traced.outputs)
         self.host_constants: dict[int, Any] = {}
         self.bound: dict[Value, Any] = {}
+        befores = {id(slot.before) for slot in traced.grad_reads}
+        self.movable = program.split is None and not any(id(t) in befores for t in self._fixed())
         self.freed = [self._freed_node(i) for i in range(len(traced.outputs))]
         self.run_tasks = run_tasks
         self.deferred = [cell for cell, _ in traced.graph.effects] if traced.branches else []
+
+    def _fixed(self) -> Iterator[Any]:
+        """Tensors of the trace's that a call returns, leaves as a gradient, or has as an argument."""
+        yield from (tensor for _, tensor in (*self.traced.joined, *self.traced.pinned))
+        for output in self.traced.outputs:
+            yield from output.item[:1] if isinstance(output.item, tuple) else (output.item,)
+        yield from (slot.now for slot, index in self.traced.grads if index < 0)
 
     def renew(self) -> Arena:
         """A new generation of pooled outputs, where somebody holds the one that is next."""
@@ -94,6 +103,8 @@ class Variant:
     def miss(self, leaves: list[Any]) -> str | None:
         """Why this variant does not apply to these arguments now, or None."""
         reason = None
+        if self.guards.grad_reads and self.movable and (moved := self.guards.moved_grads(leaves)):
+            self._rebind(moved)
         if self.epoch != state.epoch[0]:
             epoch = state.epoch[0]
             reason = self.guards.changed_structure()
@@ -105,6 +116,19 @@ class Variant:
         if reason is None and self.guards.conditions:
             reason = self.guards.failed_condition(self.host_values(leaves))
         return reason
+
+    def _rebind(self, moved: dict[int, Tensor]) -> None:
+        """Let other tensors stand where the trace had these: gradients that are new after `zero_grad()`."""
+        self.guards.rebind(moved)
+        self.written = [moved.get(id(w), w) for w in self.written]
+        for value, place in self.sources.items():
+            self.sources[value] = moved.get(id(place), place)
+        for cell in self.traced.cells:
+            cell.tensor = moved.get(id(cell.tensor), cell.tensor)
+        for slot in self.traced.grad_reads:
+            slot.before = moved.get(id(slot.before), slot.before)  # type: ignore[arg-type]
+        self.bound = {}
+        self.epoch = -1  # whether they share memory otherwise than those is still to be looked at
 
     def aliased(self, leaves: list[Any]) -> str | None:
         """Whether arguments share memory with written state otherwise than they did in the trace."""

@@ -42,6 +42,7 @@ from symgrad.tensor import (
     Size, Tensor, enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled,
 )  # fmt: skip
 from symgrad.tensor.core import Device as device
+from symgrad.runtime.heap import keep_freed_memory as _keep_freed_memory
 
 if TYPE_CHECKING:
     from symgrad.compiler import Compiled, compile
@@ -54,6 +55,7 @@ long, int, short = int64, int32, int16
 cfloat, cdouble = complex64, complex128
 inf, nan, pi, e, newaxis = math.inf, math.nan, math.pi, math.e, None
 globals().update(_dtypes.ABSENT)
+_keep_freed_memory()
 globals().update(_exports())
 _trace_of_matrix = globals()["trace"]
 

@@ -14,7 +14,7 @@ from symgrad.ir.primitive import Composite
 from symgrad.ir.types import TensorType
 from symgrad.ops.elementwise import conj, where_
 from symgrad.ops.powers import _ipow, _power
-from symgrad.ops.reduce import _mean, _product, _row_major, _sum, spread
+from symgrad.ops.reduce import SUMS, _mean, _product, _row_major, _sum, spread
 from symgrad.ops.registry import primitive
 
 
@@ -195,7 +195,7 @@ def _norm_grad(g: Any, x: Any, out: Any, axis: Any, ord: Any) -> Any:
     return (x.sgn() * size ** (ord - 1) if ord < 2 else x * size ** (ord - 2)) * scale
 
 
-_SUMS = {"_sum": _sum, "_row_major": _row_major, "_product": _product, "_spread_array": _spread_array}
+_SUMS = {**SUMS, "_spread_array": _spread_array}
 _MOMENTS = {**_SUMS, "_mean": _mean, "_squares": _squares, "_var": _var}
 
 var = primitive(

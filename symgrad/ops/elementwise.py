@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy import bitwise_and, ndarray, negative
-
 from symgrad.ir.primitive import Alias, Scalar
 from symgrad.ir.types import TensorType
 from symgrad.ops.registry import elementwise, elementwise_strides, primitive
@@ -33,27 +31,23 @@ stop_gradient = primitive(
 )  # fmt: skip
 
 
-def _or_zero(slow: Any) -> Any:
-    """Many floats, or zero: NumPy's loop branches at each element, a mask of bits does not."""
-
-    def quick(cond: Any, a: Any, b: Any) -> Any:
-        if type(a) is ndarray and a.dtype.char in "fd" and cond.size > 4096 and cond.flags.c_contiguous \
-                and type(b) in (int, float) and repr(b) in ("0", "0.0") \
-                and (a.ndim < cond.ndim or a.shape == cond.shape):  # fmt: skip
-            word = "i4" if a.dtype.char == "f" else "i8"
-            mask = cond.view("i1").astype(word)
-            try:
-                return bitwise_and(negative(mask, mask), a.view(word), mask).view(a.dtype)
-            except ValueError:  # the condition is what is repeated
-                pass
-        return slow(cond, a, b)
-
-    return quick
+def _where(np: Any, cond: Any, a: Any, b: Any) -> Any:
+    """`np.where`; of many floats or zero, a mask of bits: NumPy's loop branches at each element."""
+    kept, other = (a, b) if isinstance(a, np.ndarray) else (b, a)
+    if cond.size > 4096 and cond.flags.c_contiguous and isinstance(kept, np.ndarray) and kept.dtype.char in "fd" \
+            and not isinstance(other, np.ndarray) and other == 0 and not np.signbit(other) \
+            and np.broadcast(cond, kept).shape == cond.shape:  # fmt: skip
+        word = "i4" if kept.dtype.char == "f" else "i8"
+        mask = cond.view("i1").astype(word)
+        mask = np.negative(mask, out=mask) if kept is a else np.subtract(mask, 1, out=mask)
+        return np.bitwise_and(mask, kept.view(dtype=word), out=mask).view(kept.dtype)
+    return np.where(cond, a, b)
 
 
 where = elementwise(
-    "where", "cond a b", scalar="a if cond else b", array="np.where(cond, a, b)", mixed=True,
-    quick=_or_zero, grad=dict(cond=None, a=lambda g, cond: where_(cond, g, 0), b=lambda g, cond: where_(cond, 0, g)),
+    "where", "cond a b", scalar="a if cond else b", array="_where(np, cond, a, b)", mixed=True,
+    helpers={"_where": _where},
+    grad=dict(cond=None, a=lambda g, cond: where_(cond, g, 0), b=lambda g, cond: where_(cond, 0, g)),
     doc="a where cond holds, else b; cond is bool.", gradient="da = g where cond, db = g elsewhere",
 )
 

@@ -40,9 +40,29 @@ def adjoint(x: Any) -> Any:
     return x.mT.conj() if x.dtype.is_complex else x.mT
 
 
+def _left_grad(g: Any, a_shape: Any, b: Any) -> Any:
+    """g b^H; of one matrix that multiplies many, as one product where their sum would read more than a copy does."""
+    if len(a_shape) == 2 < b.ndim == g.ndim and tuple(b.shape[:-2]) == tuple(g.shape[:-2]):
+        (m, k), n = a_shape, b.shape[-1]
+        if m * k > n * (m + k):
+            rows = g.movedim(-2, 0).reshape((m, g.numel() // m if m else 0))
+            return rows @ adjoint(b.movedim(-2, 0).reshape((k, b.numel() // k if k else 0)))
+    return g @ adjoint(b)
+
+
+def _right_grad(g: Any, a: Any, b_shape: Any) -> Any:
+    """a^H g; of one matrix that many are multiplied by, as one product over all their rows."""
+    if len(b_shape) == 2 < a.ndim == g.ndim and tuple(a.shape[:-1]) == tuple(g.shape[:-1]):
+        rows = 1
+        for extent in a.shape[:-1]:
+            rows = rows * extent
+        return adjoint(a.reshape((rows, a.shape[-1]))) @ g.reshape((rows, g.shape[-1]))
+    return adjoint(a) @ g
+
+
 matmul = primitive(
     "matmul", "a b", infer=_infer_matmul, array="matmul", lower=Gemm(),
-    grad=dict(a=lambda g, b: g @ adjoint(b), b=lambda g, a: adjoint(a) @ g),
+    grad=dict(a=lambda g, a_shape, b: _left_grad(g, a_shape, b), b=lambda g, a, b_shape: _right_grad(g, a, b_shape)),
     doc="Matrix product over the last two extents, batched over the rest.",
     gradient="da = g b^H, db = a^H g", source="Giles 2008, matrix derivative results",
 )  # fmt: skip

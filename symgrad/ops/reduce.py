@@ -50,8 +50,29 @@ def _row_major(np: Any, out: Any) -> Any:
     return np.ascontiguousarray(out) if out.ndim > 1 and not out.flags.c_contiguous else out
 
 
+def _few(x: Any, axis: Any) -> bool:
+    """Whether so few elements along one axis fold into each of many that NumPy's loop over them would be too short."""
+    return len(axis) == 1 and 2 <= x.shape[axis[0]] < 8 and x.size > 1000
+
+
+def _fold_few(fold: Any, rows: Any) -> Any:
+    """Rows folded one after the other."""
+    out = fold(rows[0], rows[1])
+    for row in rows[2:]:
+        fold(out, row, out=out)
+    return out
+
+
+def _extreme(np: Any, x: Any, axis: Any, largest: Any) -> Any:
+    if _few(x, axis):
+        return _row_major(np, _fold_few(np.maximum if largest else np.minimum, np.moveaxis(x, axis[0], 0)))
+    return _row_major(np, x.max(axis=axis) if largest else x.min(axis=axis))
+
+
 def _sum(np: Any, x: Any, axis: Any) -> Any:
     kind = x.dtype.char
+    if _few(x, axis) and kind != "e":
+        return _row_major(np, _fold_few(np.add, np.moveaxis(x, axis[0], 0)))
     across = len(axis) < x.ndim and (x.ndim - 1) not in axis
     if kind == "e" or (across and kind in "fF" and _product(x.shape, axis) > 8):
         return _row_major(np, np.add.reduce(x, axis=axis, dtype="D" if kind == "F" else "d").astype(x.dtype))
@@ -134,9 +155,14 @@ def others_scan(rows: Any, reverse: bool) -> Any:
     return shifted(bind(cumprod, (rows,), {"axis": axis, "reverse": reverse}), axis, not reverse, 1)
 
 
+SUMS = {"_sum": _sum, "_row_major": _row_major, "_product": _product, "_few": _few, "_fold_few": _fold_few}
+"""What `_sum` calls, for array forms that call it."""
+
+_EXTREMES = {"_extreme": _extreme, "_row_major": _row_major, "_few": _few, "_fold_few": _fold_few}
+
 sum_ = primitive(
     "sum", "x", params=("axis",), infer=_infer_reduce, array="_sum(np, x, axis)", quick=_quick_sum,
-    helpers={"_sum": _sum, "_row_major": _row_major, "_product": _product}, lower=Reduce("add"),
+    helpers=SUMS, lower=Reduce("add"),
     grad=dict(x=lambda g, x_shape, axis: spread(g, x_shape, axis)),
     doc="Sum over the extents in axis (which go away).", gradient="dx = g repeated",
     source="pairwise summation: Higham, Accuracy and Stability, 4.2",
@@ -148,31 +174,31 @@ prod_ = primitive(
 )
 mean_ = primitive(
     "mean", "x", params=("axis",), infer=_infer_reduce, array="_mean(np, x, axis)",
-    helpers={"_mean": _mean, "_sum": _sum, "_row_major": _row_major, "_product": _product},
+    helpers={"_mean": _mean, **SUMS},
     lower=Composite(lambda x, axis: x.sum(axis) / _product(x.shape, axis) if axis else x / 1),
     grad=dict(x=lambda g, x_shape, axis: spread(g / _product(x_shape, axis), x_shape, axis)),
     doc="Arithmetic mean over the extents in axis (which go away).",
     gradient="dx = g / count repeated",
 )
 amax = primitive(
-    "amax", "x", params=("axis",), infer=_infer_extreme("amax"), array="_row_major(np, x.max(axis=axis))",
-    helpers={"_row_major": _row_major}, lower=Reduce("max"), grad=dict(x=_extreme_grad),
+    "amax", "x", params=("axis",), infer=_infer_extreme("amax"), array="_extreme(np, x, axis, True)",
+    helpers=_EXTREMES, lower=Reduce("max"), grad=dict(x=_extreme_grad),
     doc="Largest over the extents in axis; nan if any is.", gradient="shared equally among the largest",
 )
 amin = primitive(
-    "amin", "x", params=("axis",), infer=_infer_extreme("amin"), array="_row_major(np, x.min(axis=axis))",
-    helpers={"_row_major": _row_major}, lower=Reduce("min"), grad=dict(x=_extreme_grad),
+    "amin", "x", params=("axis",), infer=_infer_extreme("amin"), array="_extreme(np, x, axis, False)",
+    helpers=_EXTREMES, lower=Reduce("min"), grad=dict(x=_extreme_grad),
     doc="Smallest over the extents in axis; nan if any is.", gradient="shared equally among the smallest",
 )
 max_ = primitive(
-    "max", "x", params=("axis",), infer=_infer_extreme("max"), array="_row_major(np, x.max(axis=axis))",
-    helpers={"_row_major": _row_major}, lower=Reduce("max"), grad=dict(x=even_grad),
+    "max", "x", params=("axis",), infer=_infer_extreme("max"), array="_extreme(np, x, axis, True)",
+    helpers=_EXTREMES, lower=Reduce("max"), grad=dict(x=even_grad),
     doc="Largest over the extents in axis; nan if any is.",
     gradient="shared equally among the largest (among the nans, if the result is nan)",
 )
 min_ = primitive(
-    "min", "x", params=("axis",), infer=_infer_extreme("min"), array="_row_major(np, x.min(axis=axis))",
-    helpers={"_row_major": _row_major}, lower=Reduce("min"), grad=dict(x=even_grad),
+    "min", "x", params=("axis",), infer=_infer_extreme("min"), array="_extreme(np, x, axis, False)",
+    helpers=_EXTREMES, lower=Reduce("min"), grad=dict(x=even_grad),
     doc="Smallest over the extents in axis; nan if any is.",
     gradient="shared equally among the smallest (among the nans, if the result is nan)",
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 from symgrad.errors import ShapeError
 from symgrad.ir.primitive import ArrayCall, View
-from symgrad.ir.types import TensorType, contiguous_strides
+from symgrad.ir.types import TensorType, contiguous_strides, same_layout
 from symgrad.ops.registry import primitive
 from symgrad.ops.shape import Layout, _infer_view
 from symgrad.ops.strides import write_restrided, zeros_of
@@ -45,17 +45,30 @@ def _windows(np: Any, x: Any, dim: Any, size: Any, step: Any, dilation: Any) -> 
     return np.lib.stride_tricks.as_strided(x, shape, strides)
 
 
+def _memory_order(shape: Any, strides: Any) -> Any:
+    """Dimensions from the slowest to the fastest; those of one element stay where they are."""
+    several = iter(sorted([d for d, e in enumerate(shape) if e != 1], key=lambda d: -strides[d]))
+    return [d if e == 1 else next(several) for d, e in enumerate(shape)]
+
+
 def _infer_overlap_add(x: TensorType, dim: int, length: int, step: int, dilation: int) -> TensorType:
     count, size = x.shape[dim], x.shape[-1]
     if count and size and (count - 1) * step + span(size, dilation) > length:
         raise ShapeError(f"overlap_add: {count} windows of {size} elements, {step} apart, do not fit into {length}")
-    return x.with_shape((*x.shape[:dim], length, *x.shape[dim + 1 : -1]))
+    shape = (*x.shape[:dim], length, *x.shape[dim + 1 : -1])
+    given, strides, block = x.strides or contiguous_strides(x.shape), [1] * len(shape), 1
+    for d in reversed(_memory_order(x.shape[:-1], given)):
+        strides[d] = block
+        block = block * shape[d]
+    return x.with_shape(shape, None if same_layout(shape, tuple(strides)) else tuple(strides))
 
 
 def _overlap_add(np: Any, x: Any, dim: Any, length: Any, step: Any, dilation: Any) -> Any:
     """One strided addition (assignment, where windows have nothing in common) for each place in the window."""
-    out = np.zeros((*x.shape[:dim], length, *x.shape[dim + 1 : -1]), x.dtype)
     count, size = x.shape[dim], x.shape[-1]
+    shape = (*x.shape[:dim], length, *x.shape[dim + 1 : -1])
+    order = _memory_order(x.shape[:-1], x.strides)
+    out = np.zeros([shape[d] for d in order], x.dtype).transpose([order.index(d) for d in range(len(shape))])
     lead = (slice(None),) * dim
     for k in range(size if count else 0):
         start = k * dilation
@@ -76,7 +89,8 @@ unfold = primitive(
 )
 overlap_add = primitive(
     "overlap_add", "x", params=("dim", "length", "step", "dilation"), infer=_infer_overlap_add,
-    array="_overlap_add(np, x, dim, length, step, dilation)", helpers={"_overlap_add": _overlap_add},
+    array="_overlap_add(np, x, dim, length, step, dilation)",
+    helpers={"_overlap_add": _overlap_add, "_memory_order": _memory_order},
     lower=ArrayCall(),
     grad=dict(x=lambda g, x_shape, dim, step, dilation: _overlap_add_grad(g, x_shape, dim, step, dilation)),
     doc="Windows (the last extent) laid out along an extent of `length`, and added up where they overlap.",

@@ -20,11 +20,18 @@ from symgrad.tensor.core import Tensor
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 
 
+SHORT = 16
+"""Up to how many windows along the last dimension rows of them are gathered before the windows of rows."""
+
+
 def window_columns(input: Tensor, size: Any, stride: Any, dilation: Any) -> Tensor:
     """Windows of the last dimensions of [N, C, …] as a view [N, C, …taps, …positions]."""
     n = len(size)
-    out = input
-    for d in reversed(range(n)):
+    out = windows(input, n + 1, size[-1], stride[-1], dilation[-1])
+    if n > 1 and min(size[-2:]) > 1 and out.shape[n + 1] <= SHORT:  # then what is copied next lies in long runs
+        order = (0, 1, n + 2, *range(2, n + 2))
+        out = ops.permute(ops.contiguous(ops.permute(out, order)), (0, 1, *range(3, n + 3), 2))
+    for d in reversed(range(n - 1)):
         out = windows(out, 2 + d, size[d], stride[d], dilation[d])
     return ops.permute(out, (0, 1, *range(2 * n + 1, n + 1, -1), *range(2, n + 2)))
 

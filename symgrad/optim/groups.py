@@ -101,7 +101,8 @@ class Numbers:
     def now(self, key: str) -> Any:
         """The plain number a state begins with."""
         value = dict.__getitem__(self._group, key)
-        return value.item() if isinstance(value, Tensor) else value
+        with state.eagerly():
+            return value.item() if isinstance(value, Tensor) else value
 
 
 def _kind(value: Any) -> Any:

@@ -10,6 +10,7 @@ An equation that gives a cell its new value also waits for every reader of the o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from symgrad.ir.access import Access, access, accesses, is_identity, is_scalar, space_key, squeezed
@@ -17,6 +18,7 @@ from symgrad.ir.extents import Poly
 from symgrad.ir.graph import UPDATE, Eqn, Graph, Value
 from symgrad.ir.primitive import Alias, ArrayCall, Gemm, Reduce, Scalar, View, Write
 from symgrad.ir.types import Shape
+from symgrad.passes.apart import components
 from symgrad.passes.homes import assign_homes
 from symgrad.passes.layouts import make_multipliable
 from symgrad.passes.schedule import Call, Kernel, Nest, Schedule, Step
@@ -32,7 +34,7 @@ def fuse(graph: Graph) -> Schedule:
     for eqn in graph.eqns:
         fuser.visit(eqn)
     fuser.finish()
-    steps = tuple(step.freeze(i) for i, step in enumerate(fuser.steps))
+    steps = tuple(step.freeze(i, fuser.touched) for i, step in enumerate(fuser.steps))
     return assign_homes(graph, steps, fuser.access, synthetic)
 
 
@@ -59,13 +61,13 @@ class OpenStep:
     epilogue: list[Eqn] = field(default_factory=list)
     stage: dict[Value, str | OpenNest] = field(default_factory=dict)
 
-    def freeze(self, number: int) -> Step:
+    def freeze(self, number: int, touched: Callable[[Eqn], list[Value]]) -> Step:
         """The finished step (its reads and writes come with the homes)."""
         if self.call is not None:
             return Call(f"c{number}_{self.call.prim.name}", self.call, reason=self.reason)
         kernel = Kernel(
             "", tuple(self.prologue),
-            tuple(Nest(n.space, tuple(n.eqns)) for n in self.nests.values()),
+            tuple(Nest(n.space, part) for n in self.nests.values() for part in components(n.eqns, touched)),
             tuple(self.epilogue), reason=self.reason,
         )  # fmt: skip
         return Kernel(
@@ -122,6 +124,11 @@ class Fuser:
         """How the equation sees each of its operands that is a value."""
         seen = [access(a, self.access) for a in eqn.inputs]
         return [a for a in seen if isinstance(a.root, Value)]
+
+    def touched(self, eqn: Eqn) -> list[Value]:
+        """What the equation reads and makes element by element, and cells that get their new value by it."""
+        values = [a.root for a in self.operands(eqn) if not is_scalar(a.root.type.shape)]
+        return [*values, *eqn.outputs, *(c for v in eqn.outputs for c in self.updates.get(v, ()))]  # type: ignore[list-item]
 
     def place_call(self, eqn: Eqn) -> None:
         for seen in self.operands(eqn):

@@ -119,7 +119,7 @@ def test_natively_with_everything_on() -> None:
 def test_all_parameters_are_updated_in_one_kernel(name: str, options: dict[str, Any]) -> None:
     """Of six parameters of a network, whose gradients come from six different kernels and products."""
     nn = sg.nn
-    net = nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 3))
+    net = nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3))
     optimizer = getattr(sg.optim, name)(net.parameters(), **options)
 
     @sg.compile(fullgraph=True, backend="numba")
@@ -131,8 +131,9 @@ def test_all_parameters_are_updated_in_one_kernel(name: str, options: dict[str, 
         return loss
 
     program = step.program(sg.ones(7, 5), sg.ones(7, 3))
-    kernels = [kernel for kernel, eqns in program.kernels if any(e.phase == "update" for e in eqns)]
+    kernels = [step for step in program.schedule["run"].steps if any(e.phase == "update" for e in step.eqns)]
     assert len(kernels) == 1, kernels
+    assert len(kernels[0].nests) == 6  # one loop a parameter, which is vectorised
 
 
 def both(make: Any, calls: int, between: Any = None, rtol: float = 1e-10) -> Any:

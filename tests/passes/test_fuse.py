@@ -84,6 +84,29 @@ def f(g: f32[3,4], h: f32[5], *, w: f32[3,4], v: f32[5]):
 """) == ["wn | vn", "->out0"]
 
 
+def test_what_shares_nothing_has_loops_of_its_own():
+    """Two parameters of one shape; `d` and `e` read the same, and a cell's reader stays before its writer."""
+    assert steps("""
+def step(g: f32[9], h: f32[9], s: f32[], *, p: f32[9], q: f32[9]):
+    d = mul(g, s)
+    e = mul(h, s)
+    pn = sub(p, d)
+    qn = sub(q, e)
+    p[...] = pn
+    q[...] = qn
+    return
+""") == ["d pn | e qn"]
+    assert steps("""
+def step(g: f32[9], h: f32[9], *, p: f32[9]):
+    d = mul(g, 2.0)
+    old = mul(p, 3.0)
+    e = mul(g, h)
+    new = mul(h, 5.0)
+    p[...] = new
+    return d, old, e
+""") == ["d old e new"]
+
+
 def test_products_stand_alone_and_fold_transposes():
     found = schedule("""
 def f(a: f32[3,4], b: f32[5,4]):

@@ -217,13 +217,14 @@ class Reader:
         if "in" in self.records[whole]:
             raise ValueError(f"{whole} is not a tensor of its own")
         owner = self.tensor(whole)
-        data = owner._data
-        if not isinstance(data, np.ndarray):
-            return wrap(self.place(self.arrays(record["tensor"]), str(owner.device)))
-        array = strided(data.reshape(-1).view(np.uint8), owner.dtype, shape, strides, start)
-        tensor = wrap(array)
-        if array.shape == data.shape and array.strides == data.strides:
+        if (shape, strides, start) == (list(owner.shape), list(owner.stride()), 0):
+            tensor = wrap(owner._data)
             tensor._base = owner.owner
+        elif isinstance(owner._data, np.ndarray):
+            memory = owner._data.reshape(-1).view(np.uint8)
+            tensor = wrap(strided(memory, owner.dtype, shape, strides, start))
+        else:
+            tensor = self.fresh(record["tensor"], record)
         return tensor
 
 

@@ -98,13 +98,18 @@ class Tensors:
 
     def finish(self) -> None:
         """What is done to elements: conjugates and negatives that PyTorch left for later, and other devices."""
+        done: dict[Any, Any] = {}
         for tensor, storage, metadata in self.made.values():
             if unknown := set(metadata) - {"conj", "neg"}:
                 raise LoadError(f"the file says of a tensor what symgrad does not know: {unknown}")
             array = tensor._data
-            array = array.conj() if metadata.get("conj") else array
-            array = -array if metadata.get("neg") else array
-            tensor._data = self.place(array, storage.location)
+            conj, neg = bool(metadata.get("conj")), bool(metadata.get("neg"))
+            start = array.__array_interface__["data"]
+            key = (start, array.shape, array.strides, array.dtype.str, storage.location, conj, neg)
+            if key not in done:
+                array = array.conj() if conj else array
+                done[key] = self.place(-array if neg else array, storage.location)
+            tensor._data = done[key]
 
     def names(self) -> dict[str, Any]:
         """Everything a pickle may refer to."""

@@ -106,6 +106,8 @@ def install() -> ModuleType:
 def as_torch() -> Iterator[ModuleType]:
     """Let `import torch` mean symgrad inside the block; PyTorch, if it was imported, is there again after it.
 
+    PyTorch itself cannot be used inside: it imports its own modules by that name as it works.
+
     >>> with sg.as_torch():
     ...     import torch
     ...     from torch.nn import functional as F

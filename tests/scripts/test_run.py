@@ -158,6 +158,30 @@ def test_compile_takes_pytorchs_options() -> None:
             alias.compile(double, unknown=1)
 
 
+@pytest.mark.parametrize("pair, options", [
+    (([1.0], [1.0 + 1e-6]), {}), (([1.0], [1.1]), {}), (([1.0], [1.1]), {"rtol": 0.2, "atol": 0.0}),
+    (([1, 2], [1, 3]), {}), (([1.0], [1.0]), {"rtol": 1}), (([float("nan")], [float("nan")]), {}),
+    (([float("inf")], [float("inf")]), {}),
+    (([float("nan")], [float("nan")]), {"equal_nan": True}), (([1.0], [1.0, 2.0]), {}), (([1], [1.0]), {}),
+    (([1], [1.0]), {"check_dtype": False}), (([], []), {}), (([True], [False]), {"msg": "told"}),
+])  # fmt: skip
+def test_assert_close(pair: Any, options: dict[str, Any]) -> None:
+    def told(lib: Any) -> Any:
+        a, b = map(lib.tensor, pair)
+        try:
+            lib.testing.assert_close({"x": [a, a]}, {"x": [a, b]}, **options)
+        except (AssertionError, ValueError) as error:
+            return type(error), "told" in str(error)
+        return None
+
+    expected = told(torch)
+    with sg.as_torch() as alias:
+        assert told(alias) == expected
+        alias.testing.assert_close(1.0, 1.0)
+        with pytest.raises(AssertionError, match="not close"):
+            alias.testing.assert_close((1, 2.0), (1, 2.1))
+
+
 def test_guards_read_torch_as_a_library() -> None:
     """A compiled function that uses `torch` by that name asks nothing more at each call than one that uses `sg`."""
     with sg.as_torch() as alias:

@@ -9,6 +9,7 @@ import stat
 import threading
 from collections import Counter, OrderedDict, defaultdict, namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from safetensors.torch import load_file, save_file
 import symgrad as sg
 from symgrad import dtypes
 from symgrad.errors import LoadError, SaveError
+from symgrad.serialization import location
+from symgrad.tensor.core import wrap
 
 Point = namedtuple("Point", "x y")
 
@@ -228,6 +231,40 @@ def test_parameters_and_leaves() -> None:
 @pytest.mark.parametrize("where", ["cpu", sg.device("cpu"), {"cuda:0": "cpu"}, lambda storage, location: storage, None])
 def test_map_location(where: Any) -> None:
     same(again(sg.ones(2), map_location=where), sg.ones(2))
+
+
+class OnDevice:
+    """An array that is not NumPy's, as far as saving and loading look at it."""
+
+    def __init__(self, array: Any):
+        self.array = array
+
+    def get(self) -> Any:
+        return self.array.copy()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.array, name)
+
+
+def test_tensors_on_another_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Saved from their own memory; loaded there again, on the CPU, or where `map_location` says, ties kept."""
+    monkeypatch.setattr(location, "is_available", lambda: True)
+    monkeypatch.setattr(location, "require_cupy", lambda: SimpleNamespace(asarray=OnDevice))
+    x = wrap(OnDevice(np.arange(3.0)))
+    assert again([x], map_location="cpu")[0].tolist() == [0, 1, 2]
+    (there,) = again([x])
+    assert isinstance(there._data, OnDevice) and there.get_device() == 0
+    w = sg.ones(2, 2)
+    a, b, row = again([w, w.detach(), w[0]], map_location={"cpu": "cuda:0"})
+    assert isinstance(a._data, OnDevice) and b._data is a._data and isinstance(row._data, OnDevice)
+    file = io.BytesIO()
+    torch.save([torch.ones(2), p := torch.ones(2), p.detach(), p], file)
+    file.seek(0)
+    one, two, three, four = sg.load(file, lambda storage, where: None if where == "cpu" else storage)
+    assert isinstance(one._data, np.ndarray) and two._data is three._data and four is two
+    file.seek(0)
+    one, two, three, four = sg.load(file, "cuda")
+    assert isinstance(one._data, OnDevice) and two._data is three._data is not one._data
 
 
 def test_map_location_that_is_not_here() -> None:

@@ -5,6 +5,7 @@ from symgrad.nn import init as init
 from symgrad.nn import parameter as parameter
 from symgrad.nn import utils as utils
 from symgrad.nn.adaptive_pooling import *  # noqa: F403
+from symgrad.nn.attention import *  # noqa: F403
 from symgrad.nn.batch_norm import *  # noqa: F403
 from symgrad.nn.class_loss import *  # noqa: F403
 from symgrad.nn.container import *  # noqa: F403
@@ -31,3 +32,4 @@ from symgrad.nn.resampling import *  # noqa: F403
 from symgrad.nn.shrinks import *  # noqa: F403
 from symgrad.nn.sigmoidal import *  # noqa: F403
 from symgrad.nn.softmax import *  # noqa: F403
+from symgrad.nn.transformer import *  # noqa: F403

@@ -1,6 +1,7 @@
 """`nn.functional`, usually called F: what layers and losses compute, gathered from `nn/functions/`."""
 
 from symgrad.nn.functions.affine import *  # noqa: F403
+from symgrad.nn.functions.attention import *  # noqa: F403
 from symgrad.nn.functions.batch_norm import *  # noqa: F403
 from symgrad.nn.functions.class_losses import *  # noqa: F403
 from symgrad.nn.functions.convolution import *  # noqa: F403

@@ -49,6 +49,9 @@ EXTRAS: dict[str, list[tuple[Made, tuple[Any, ...]]]] = {
     "MaxUnpool1d": [(((2,), {}), ((1, 2, 3), torch.tensor([[[0, 3, 4], [1, 2, 5]]])))],
     "MaxUnpool2d": [(((2, 2), {}), ((1, 1, 2, 1), torch.tensor([[[[1], [5]]]])))],
     "MaxUnpool3d": [((((1, 1, 2), 2), {}), ((1, 1, 1, 2), torch.tensor([[[[1, 3]]]])))],
+    "TransformerDecoder": [(((torch.nn.TransformerDecoderLayer(4, 2, 8, 0.0, norm_first=first), 2), norm),
+                            ((3, 2, 4), (5, 2, 4))) for first in (False, True)
+                           for norm in ({}, {"norm": torch.nn.LayerNorm(4)})],
     "Flatten": [(((), {}), ((2, 3, 4),)), (((0, 1), {}), ((2, 3, 4),))],
     "TripletMarginLoss": [(((), how), ((4, 5), (4, 5), (4, 5))) for how in (
         {}, {"swap": True, "p": 1.0}, {"margin": 0.3, "reduction": "none"}, {"reduction": "sum", "eps": 0.1})]

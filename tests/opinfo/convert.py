@@ -6,6 +6,8 @@ the other or by the next check.
 
 from __future__ import annotations
 
+import copy
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -55,6 +57,8 @@ class ToTorch:
         return tree_map(self.leaf, value)
 
     def leaf(self, value: Any) -> Any:
+        if isinstance(value, torch.nn.Module):
+            return copy.deepcopy(value)
         if not isinstance(value, torch.Tensor):
             return value
         if id(value) not in self.made:
@@ -72,9 +76,9 @@ class ToTorch:
         key = t.untyped_storage().data_ptr()
         if key not in self.memory:
             self.memory[key] = t.untyped_storage().clone()
-        copy = torch.empty(0, dtype=t.dtype)
-        copy.set_(self.memory[key], t.storage_offset(), t.size(), t.stride())
-        return copy.requires_grad_(given.requires_grad)
+        fresh = torch.empty(0, dtype=t.dtype)
+        fresh.set_(self.memory[key], t.storage_offset(), t.size(), t.stride())
+        return fresh.requires_grad_(given.requires_grad)
 
 
 class ToSymgrad(ToTorch):
@@ -95,11 +99,39 @@ class ToSymgrad(ToTorch):
         if isinstance(value, torch.Generator):
             return sg.Generator()
         if isinstance(value, torch.nn.Module):
-            return getattr(sg.nn, type(value).__name__)()
+            return module_like(value)
         return value
 
     def tensor(self, given: Any) -> Any:
         return from_torch(super().tensor(given))
+
+
+LAYERS = (torch.nn.TransformerEncoderLayer, torch.nn.TransformerDecoderLayer)
+
+
+def module_like(given: torch.nn.Module) -> Any:
+    """symgrad's module of the same kind, options and parameters."""
+    if isinstance(given, LAYERS):
+        activation: Any = given.activation
+        attention: Any = given.self_attn
+        options = {
+            "d_model": attention.embed_dim, "nhead": attention.num_heads, "dropout": given.dropout.p,
+            "dim_feedforward": given.linear1.out_features, "layer_norm_eps": given.norm1.eps,
+            "batch_first": attention.batch_first, "norm_first": given.norm_first,
+            "bias": given.linear1.bias is not None,
+            "activation": getattr(sg.nn.functional, activation.__name__)
+            if callable(activation) and hasattr(activation, "__name__") else module_like(activation),
+        }  # fmt: skip
+    else:
+        named = inspect.signature(type(given)).parameters
+        options = {k: getattr(given, k) for k in named if hasattr(given, k)}
+        if "bias" in options and not isinstance(options["bias"], bool):
+            options["bias"] = options["bias"] is not None
+    made = getattr(sg.nn, type(given).__name__)(**options)
+    if any(True for _ in given.parameters()):
+        made.to(ToSymgrad()(next(given.parameters()).dtype))
+        made.load_state_dict({k: from_torch(v.detach().clone()) for k, v in given.state_dict().items()})
+    return made
 
 
 def from_torch(t: Any) -> Any:

@@ -62,6 +62,9 @@ class Module(Hooked, Bulk, Saved):
         own = self.__dict__
         if state.captures and (active := state.capture()) is not None:
             active.note_setattr(self, name, self._current(name), value)
+        if "_computed" in own and name in own["_computed"] and (put := getattr(own["_computed"][name], "put", None)):
+            put(self, value)
+            return
         target = self._registry_for(name, value)
         for registry in _REGISTRIES:
             if registry != target and registry in own:

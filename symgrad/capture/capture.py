@@ -271,6 +271,10 @@ class Capture(Branches):
             raise TraceError("requires_grad of a view is set while tracing", hint="clone() it first")
         self._begin_leaf(tensor, self._memory_value(tensor))
 
+    def shape_of(self, tensor: Tensor) -> tuple[int, ...]:
+        """The shape of a concrete tensor; an argument's extents know that they are its."""
+        return self.extents.get(id(tensor), tensor._data.shape)  # type: ignore[no-any-return]
+
     def note_born(self, module: Any) -> None:
         """A module is made while tracing: what becomes of it is nobody else's concern."""
         self.born[id(module)] = module

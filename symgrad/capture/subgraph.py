@@ -220,6 +220,10 @@ class Inner(Capture):
         with self._outside():
             return self.parent.read_grad(tensor)  # type: ignore[no-any-return]
 
+    def shape_of(self, tensor: Tensor) -> tuple[int, ...]:
+        """The shape of a concrete tensor."""
+        return self.parent.shape_of(tensor)  # type: ignore[no-any-return]
+
     def note_names(self, module: Any, registry: str, names: tuple[str, ...]) -> None:
         """Names were asked for: a guard of the whole trace."""
         self.parent.note_names(module, registry, names)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,12 +70,15 @@ class Traced:
 
 
 def trace(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], evaluator: Any = None
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], evaluator: Any = None,
+    moving: Collection[tuple[int, int]] = (),
 ) -> Traced:
     """Capture `function(*args, **kwargs)`; raises a TraceError where it cannot be one static graph.
 
     `evaluator(capture)` gives what computes a condition's value during the trace; without one, a branch
-    on a tensor's value cannot be captured either. Conditions are the graph's last outputs.
+    on a tensor's value cannot be captured either. Conditions are the graph's last outputs. `moving`: which
+    extents, by argument and dimension, get names besides the first of each argument: those of the rest are
+    numbers, which loops are faster for.
     """
     start = time.perf_counter()
     leaves, structure = flatten((args, kwargs))
@@ -97,7 +100,7 @@ def trace(
         if type(leaf) is float:
             given[i] = capture.host(names.get(i, f"arg{i}"), leaf, "argument", i)
     call_args, call_kwargs = unflatten(structure, given)
-    dims = _tag_extents(capture, tensors, place, names)
+    dims = _tag_extents(capture, tensors, place, names, moving)
     reads = Reads(capture.born)
     old = state.enter_capture(capture)
     try:
@@ -156,7 +159,8 @@ def _leaf_names(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
 
 def _tag_extents(
-    capture: Capture, tensors: list[Tensor], place: list[int], names: dict[int, str]
+    capture: Capture, tensors: list[Tensor], place: list[int], names: dict[int, str],
+    moving: Collection[tuple[int, int]],
 ) -> dict[str, tuple[int, int]]:
     """Give argument types extents that know their origin; equal extents share a name."""
     dims: dict[str, tuple[int, int]] = {}
@@ -167,7 +171,7 @@ def _tag_extents(
             continue
         shape = []
         for axis, extent in enumerate(cell.entry.type.shape):
-            if extent > 1:
+            if extent > 1 and (axis == 0 or (place[number], axis) in moving):
                 if extent not in by_extent:
                     name = f"n{len(dims)}"
                     dims[name] = (place[number], axis)
@@ -175,6 +179,7 @@ def _tag_extents(
                 extent = by_extent[extent]
             shape.append(extent)
         cell.entry.type = cell.entry.type.with_shape(tuple(shape), cell.entry.type.strides)
+        capture.extents[id(tensor)] = tuple(shape)
         cell.entry.hint = names.get(place[number], f"arg{number}")
     return dims
 

@@ -71,6 +71,7 @@ class Values:
         self.members: dict[tuple[int, str], tuple[Any, str, Any]] = {}
         self.names: dict[tuple[int, str], tuple[Any, str, tuple[str, ...]]] = {}
         self.born: dict[int, Any] = {}
+        self.extents: dict[int, Any] = {}
         self.draws: dict[int, list[Any]] = {}
         self.stepped: list[Tensor] = []
         self.undo: list[Any] = []

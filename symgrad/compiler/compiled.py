@@ -54,6 +54,8 @@ class Compiled:
         self.eager: dict[Any, str] = {}
         self.misses: list[str] = []
         self.crowded: set[Any] = set()
+        self.shapes: dict[int, tuple[int, ...]] = {}
+        self.moving: set[tuple[int, int]] = set()
         self.hot: Any = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -162,8 +164,18 @@ class Compiled:
                 del self.variants[key]
 
     def _program(self, args: Any, kwargs: Any) -> Program:
-        traced = trace(self.function, args, kwargs, evaluator_of)
+        self._watch_extents(args, kwargs)
+        traced = trace(self.function, args, kwargs, evaluator_of, self.moving)
         return Program(traced, resolve_backend(self.backend), self.exact)
+
+    def _watch_extents(self, args: Any, kwargs: Any) -> None:
+        """Note which extents differ from those of the last trace: from now on they are names, not numbers."""
+        for i, leaf in enumerate(flatten((args, kwargs))[0]):
+            if isinstance(leaf, (Tensor, np.ndarray)):
+                shape, before = tuple(leaf.shape), self.shapes.get(i, ())
+                if len(shape) == len(before):
+                    self.moving |= {(i, axis) for axis in range(len(shape)) if shape[axis] != before[axis]}
+                self.shapes[i] = shape
 
     def program(self, *args: Any, **kwargs: Any) -> Program:
         """What would run for these arguments, without running it."""

@@ -61,6 +61,10 @@ class Recorder:
             raise TraceError("a concrete tensor is used where a pass runs a formula")
         return self.lift(tensor)
 
+    def shape_of(self, tensor: Tensor) -> tuple[int, ...]:
+        """The shape of a concrete tensor."""
+        return tensor._data.shape  # type: ignore[no-any-return]
+
     def detach(self, tensor: Tensor) -> Tensor:
         """No gradient is recorded here: the tensor itself."""
         return detached(tensor)

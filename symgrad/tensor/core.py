@@ -107,7 +107,11 @@ class Tensor(Differentiable):
     @property
     def shape(self) -> Size:
         data = self._data
-        return Size(data.type.shape if type(data) is Value else data.shape)
+        if type(data) is Value:
+            return Size(data.type.shape)
+        if state.captures and (active := state.capture()) is not None:
+            return Size(active.shape_of(self))
+        return Size(data.shape)
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the extent of dimension `dim`."""

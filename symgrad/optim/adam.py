@@ -15,6 +15,13 @@ class Adam(Optimizer):
 
     m' and v' are divided by 1 - b^t, computed in float64.
     Source: Kingma & Ba 2015; amsgrad: Reddi et al. 2018
+
+    >>> w = sg.tensor([1.0, -2.0], requires_grad=True)
+    >>> optimizer = sg.optim.Adam([w], lr=0.1)
+    >>> (w**2).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([ 0.9000, -1.9000], requires_grad=True)
     """
 
     def __init__(

@@ -20,6 +20,18 @@ class LBFGS(Optimizer):
 
     It decides by the values of the loss, so it runs eagerly; compile the closure.
     Source: Liu & Nocedal 1989
+
+    >>> w = sg.tensor([3.0, -1.0], requires_grad=True)
+    >>> optimizer = sg.optim.LBFGS([w], line_search_fn="strong_wolfe")
+    >>> def closure():
+    ...     optimizer.zero_grad()
+    ...     loss = ((w - sg.tensor([1.0, 2.0])) ** 2).sum()
+    ...     loss.backward()
+    ...     return loss
+    >>> optimizer.step(closure).item()
+    13.0
+    >>> w.detach().round(decimals=4)
+    tensor([1., 2.])
     """
 
     def __init__(

@@ -116,7 +116,7 @@ class Optimizer(Saved, Hooked):
         h = Numbers(group)
         maximize = group.get("maximize", False)
         decay = h.weight_decay if "weight_decay" in group else 0
-        decayed = not (type(decay) is int and decay == 0) and decay != 0
+        decayed = bool(decay != 0)
         for param in group["params"]:
             grad: Any = param.grad
             if grad is None:

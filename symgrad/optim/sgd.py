@@ -16,6 +16,13 @@ class SGD(Optimizer):
     """v = momentum v + (1 - dampening) g (v = g at first); p -= lr v, or lr (g + momentum v).
 
     Source: Sutskever et al. 2013, in PyTorch's form (the learning rate stands outside v)
+
+    >>> w = sg.tensor([1.0, -2.0], requires_grad=True)
+    >>> optimizer = sg.optim.SGD([w], lr=0.1, momentum=0.9)
+    >>> (w**2).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([ 0.8000, -1.6000], requires_grad=True)
     """
 
     def __init__(

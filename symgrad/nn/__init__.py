@@ -14,6 +14,7 @@ from symgrad.nn.directions import *  # noqa: F403
 from symgrad.nn.dropout import *  # noqa: F403
 from symgrad.nn.embedding import *  # noqa: F403
 from symgrad.nn.layer_norm import *  # noqa: F403
+from symgrad.nn.lazy import *  # noqa: F403
 from symgrad.nn.likelihood_loss import *  # noqa: F403
 from symgrad.nn.linear import *  # noqa: F403
 from symgrad.nn.loss import *  # noqa: F403
@@ -22,6 +23,7 @@ from symgrad.nn.module import Module as Module
 from symgrad.nn.padding import *  # noqa: F403
 from symgrad.nn.parameter import Buffer as Buffer
 from symgrad.nn.parameter import Parameter as Parameter
+from symgrad.nn.parameter import UninitializedParameter as UninitializedParameter
 from symgrad.nn.parameter_container import *  # noqa: F403
 from symgrad.nn.pooling import *  # noqa: F403
 from symgrad.nn.rearranging import *  # noqa: F403

@@ -6,10 +6,12 @@ a parameter lead to the parameter.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from symgrad import dtypes
-from symgrad.errors import GradError
+from symgrad.errors import GradError, ShapeError
 from symgrad.tensor.core import Tensor, wrap
 
 
@@ -30,6 +32,46 @@ class Parameter(Tensor):
 
     def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
         """`__new__` has made it; Tensor's own constructor must not run."""
+
+
+class UninitializedParameter(Parameter):
+    """A parameter whose shape is not known yet; `materialize` gives it one, and then it is a Parameter."""
+
+    __slots__ = ()
+
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> "UninitializedParameter":
+        from symgrad.ops.creation import empty
+
+        return Parameter.__new__(cls, empty(0, dtype=dtype, device=device), requires_grad)  # type: ignore[return-value]
+
+    def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> None:
+        """`__new__` has made it; Tensor's own constructor must not run."""
+
+    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        """Memory for this shape, of this dtype and device or those it has; its values are arbitrary."""
+        from symgrad.ops.creation import empty
+
+        self.__class__ = Parameter  # type: ignore[assignment]
+        self.data = empty(tuple(shape), dtype=dtype or self.dtype, device=device or self.device)
+
+    @property
+    def shape(self) -> Any:
+        raise ShapeError("Can't access the shape of an uninitialized parameter or buffer. This error usually happens "
+                         "in `load_state_dict` when trying to load an uninitialized parameter into an initialized one. "
+                         "Call `forward` to initialize the parameters before accessing their attributes.")  # fmt: skip
+
+    def numel(self) -> int:
+        """Not known yet."""
+        raise ValueError("Attempted to use an uninitialized parameter in numel. Call `forward` with a dummy batch to "
+                         "initialize the parameters of the lazy module first.")  # fmt: skip
+
+    def __repr__(self) -> str:
+        return "<UninitializedParameter>"
+
+
+def is_lazy(tensor: Any) -> bool:
+    """Whether it is a parameter without a shape."""
+    return isinstance(tensor, UninitializedParameter)
 
 
 class Buffer(Tensor):

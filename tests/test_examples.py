@@ -150,7 +150,7 @@ def test_exp_mean(example: Any, capsys: pytest.CaptureFixture[str]) -> None:
 
 TRAINED = {
     "linear_regression_scratch": (1, 30.0), "linear_regression_concise": (1, 30.0), "softmax_digits": (2, 1.3),
-    "mlp_digits": (2, 2.0), "lenet_digits": (1, 1.02),
+    "mlp_digits": (2, 2.0), "lenet_digits": (1, 1.02), "char_transformer": (1, 1.2),
 }  # fmt: skip
 """Epochs to run, and by what factor at least the loss falls."""
 

@@ -20,9 +20,9 @@ from symgrad.dtypes import BOOL, FLOATING, INTEGRAL, DType, bfloat16
 from symgrad.ir.dims import Dim, DimFloat
 from symgrad.ir.extents import show
 from symgrad.ir.graph import Atom, Eqn, Literal, Value
-from symgrad.ir.primitive import Alias, Draw, Primitive, Write
+from symgrad.ir.primitive import Alias, Draw, Gemm, Primitive, Write
 from symgrad.ir.text import Namer
-from symgrad.passes.schedule import Kernel, Step
+from symgrad.passes.schedule import Call, Kernel, Step
 
 
 class Equations:
@@ -56,6 +56,9 @@ class Equations:
 
     def whole_step(self, step: Step, homes: Mapping[Value, Any], array: Callable[[Any, Value], str]) -> None:
         """Print all of a step: its equations, then each result to its homes (`array` names them)."""
+        if isinstance(step, Call) and isinstance(step.eqn.prim.lower, Gemm) and len(homes[step.eqn.out]) == 1:
+            self.equation(step.eqn, array(homes[step.eqn.out][0], step.eqn.out))  # straight to where it lives
+            return
         for eqn in step.eqns:
             self.equation(eqn)
         for eqn in step.eqns:

@@ -31,20 +31,22 @@ class Tasked:
 
 
 def tasked(body: tuple[Stmt, ...]) -> Tasked | None:
-    """`body` cut into tasks, or None where its loops cannot be (more than one, or scattered sums)."""
+    """`body` cut into tasks, or None where its loops cannot be (over other points, or scattered sums)."""
     places = [n for n, stmt in enumerate(body) if isinstance(stmt, For)]
-    if len(places) != 1:
+    if not places:
         return None
-    (at,) = places
-    loop = body[at]
-    assert isinstance(loop, For)
-    before, after = body[:at], body[at + 1 :]
+    found = [stmt for stmt in body[places[0] : places[-1] + 1] if isinstance(stmt, For)]
+    loop = found[0]
+    if len(found) != places[-1] + 1 - places[0] or any(
+        (other.start, other.stop, other.step) != (loop.start, loop.stop, loop.step) for other in found):
+        return None
+    before, after = body[: places[0]], body[places[-1] + 1 :]
     totals = [s for s in before if isinstance(s, Assign)]
     if any(t.value.dtype is not float64 for t in totals) or any(isinstance(s, Store) for s in before):
         return None
     task, tasks, count = Var("task", int64), Var("tasks", int64), len(totals)
     first, last = Var("first", INDEX), Var("last", INDEX)
-    part = For(loop.var, first, last, loop.step, loop.body, loop.kind)
+    parts = [For(one.var, first, last, one.step, one.body, one.kind) for one in found]
     slot = Op("mul", (Op("cast", (task,), INDEX), loops.index(count)), INDEX)
     leave = tuple(
         Store("sums", (loops.add(slot, loops.index(r)),), Var(t.name, float64)) for r, t in enumerate(totals))
@@ -62,7 +64,7 @@ def tasked(body: tuple[Stmt, ...]) -> Tasked | None:
         branches.append(If(Op("ge", (task, zero), bool_), leave))
     if tail:
         branches.append(If(Op("lt", (task, zero), bool_), tail))
-    return Tasked((*before, part, *branches), count, loop.stop)
+    return Tasked((*before, *parts, *branches), count, loop.stop)
 
 
 def span(points: str) -> list[str]:

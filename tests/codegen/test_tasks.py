@@ -60,6 +60,30 @@ def test_elementwise_parts_cover_everything():
         assert np.array_equal(compiled(x).numpy(), x.numpy() * 2 + 1)
 
 
+def test_loops_over_the_same_points_are_cut_alike():
+    """Two parameters under Adam: one kernel of two loops, whose step counts are written once, at the end."""
+    n = THRESHOLD + 3
+    results = []
+    for compiled in (False, True):
+        params = [sg.linspace(low, 1, n).requires_grad_(True) for low in (-1, 0)]
+        grads = [p.detach() * 2 for p in params]
+        optimizer = sg.optim.Adam(params, lr=0.1)
+
+        def step(params=params, grads=grads, optimizer=optimizer):
+            for p, g in zip(params, grads):
+                p.grad = g
+            optimizer.step()
+
+        run = sg.compile(step, backend="numba", fullgraph=True) if compiled else step
+        if compiled:
+            assert "first, last" in run.program().source
+        for _ in range(3):
+            run()
+        results.append([*(p.detach().numpy() for p in params), *(optimizer.state[p]["step"].item() for p in params)])
+    for mine, theirs in zip(*results):
+        np.testing.assert_allclose(mine, theirs, 1e-5, 1e-6)
+
+
 def test_source_does_not_depend_on_the_size():
     small, *few = polynomial(2000)
     large, *many = polynomial(THRESHOLD)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,16 +35,24 @@ def kill_often(folder: Path, times: int, seed: int) -> set[int]:
     rng = random.Random(seed)
     path = folder / "state.pt"
     found = set()
-    for _ in range(times):
+    start = time.perf_counter()
+    sg.save(states()[0], path)
+    seconds = time.perf_counter() - start
+    for i in range(times):
+        told, tells = os.pipe()
         process = os.fork()
         if process == 0:
             try:
-                saving(path)
+                saving(path, i % 2, tells)
             finally:
                 os._exit(1)
-        time.sleep(0.002 + rng.random() * 0.03)
+        for _ in range(1 + rng.randrange(3)):  # it has begun, or has saved once or twice
+            os.read(told, 1)
+        time.sleep(rng.random() * 2 * seconds)
         os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)
+        os.close(told)
+        os.close(tells)
         state = sg.load(path)
         n = state["w"].numel()
         assert n == SIZES[state["round"]] and bool((state["w"] == float(n)).all())
@@ -50,23 +60,25 @@ def kill_often(folder: Path, times: int, seed: int) -> set[int]:
     return found
 
 
-def saving(path: Path) -> None:
-    """Replace the file for ever."""
-    states = [{"round": i, "w": sg.full((n,), float(n))} for i, n in enumerate(SIZES)]
-    while True:
-        for state in states:
-            sg.save(state, path)
+def states() -> list[Any]:
+    """What is saved in turn."""
+    return [{"round": i, "w": sg.full((n,), float(n))} for i, n in enumerate(SIZES)]
+
+
+def saving(path: Path, first: int, tells: int) -> None:
+    """Replace the file for ever, by the state of that number first; say so before each time."""
+    for state in itertools.cycle(states()[first:] + states()[:first]):
+        os.write(tells, b".")
+        sg.save(state, path)
 
 
 def test_killed_half_way(tmp_path: Path) -> None:
-    sg.save({"round": 0, "w": sg.full((SIZES[0],), float(SIZES[0]))}, tmp_path / "state.pt")
-    assert kill_often(tmp_path, 40, 0) == set(SIZES)
+    assert kill_often(tmp_path, 30, 0) == set(SIZES)
     assert list(tmp_path.glob(".*")), "some were killed while they wrote"
 
 
 @pytest.mark.slow
 def test_killed_half_way_two_hundred_times(tmp_path: Path) -> None:
-    sg.save({"round": 0, "w": sg.full((SIZES[0],), float(SIZES[0]))}, tmp_path / "state.pt")
     assert kill_often(tmp_path, 200, 1) == set(SIZES)
 
 

@@ -6,10 +6,10 @@ import warnings
 from typing import Any
 
 from symgrad.nn import functional as F
-from symgrad.nn.loss import WeightedLoss
+from symgrad.nn.loss import Loss, WeightedLoss
 from symgrad.tensor.core import Tensor
 
-__all__ = ["CrossEntropyLoss", "NLLLoss", "NLLLoss2d"]
+__all__ = ["CTCLoss", "CrossEntropyLoss", "NLLLoss", "NLLLoss2d"]
 
 
 class NLLLoss(WeightedLoss):
@@ -54,3 +54,21 @@ class CrossEntropyLoss(WeightedLoss):
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.cross_entropy(input, target, weight=self.weight, ignore_index=self.ignore_index,
                                reduction=self.reduction, label_smoothing=self.label_smoothing)  # fmt: skip
+
+
+class CTCLoss(Loss):
+    """Likelihood of label sequences over all alignments; log_probs [T, N, C] or [T, C], targets [N, S] or in a row.
+
+    >>> log_probs = sg.zeros(3, 1, 2).log_softmax(2)
+    >>> sg.nn.CTCLoss()(log_probs, sg.tensor([[1]]), (3,), (1,))
+    tensor(0.2877)
+    """
+
+    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False):
+        super().__init__(reduction=reduction)
+        self.blank = blank
+        self.zero_infinity = zero_infinity
+
+    def forward(self, log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any) -> Tensor:
+        return F.ctc_loss(log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction,
+                          self.zero_infinity)  # fmt: skip

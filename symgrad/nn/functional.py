@@ -5,6 +5,7 @@ from symgrad.nn.functions.attention import *  # noqa: F403
 from symgrad.nn.functions.batch_norm import *  # noqa: F403
 from symgrad.nn.functions.class_losses import *  # noqa: F403
 from symgrad.nn.functions.convolution import *  # noqa: F403
+from symgrad.nn.functions.ctc import *  # noqa: F403
 from symgrad.nn.functions.directions import *  # noqa: F403
 from symgrad.nn.functions.distances import *  # noqa: F403
 from symgrad.nn.functions.dropout import *  # noqa: F403

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from symgrad.errors import ShapeError
-from symgrad.nn.functions.declare import functional
+from symgrad.nn.functions.declare import functional, widened
 from symgrad.ops import functional as ops
 from symgrad.tensor.core import Tensor
 
 __all__ = ["bilinear", "linear"]
 
 
-@functional()
+@functional(out=True)
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input weight^T + bias.
 
@@ -22,6 +22,9 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     tensor([[3.5000],
             [3.5000]])
     """
+    if bias is not None and input.dtype.is_half and weight.dtype is bias.dtype is input.dtype:
+        wide = linear(*(widened("linear", x) for x in (input, weight, bias)))  # the sum is rounded once
+        return ops.convert(wide, input.dtype)
     out = ops.matmul(input, ops.t(weight) if weight.ndim == 2 else weight)
     return out if bias is None else out + bias
 

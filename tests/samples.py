@@ -83,6 +83,7 @@ SAMPLES: dict[str, list[Sample]] = {
         Sample("usual", (_X, values(2, 2, seed=1)), {"index": (slice(1, 3), slice(0, 4, 2))}),
         Sample("row", (_X, values(4, seed=1)), {"index": (1, _ALL)}),
         Sample("element", (_X, values(seed=1)), {"index": (1, -2)}),
+        Sample("dimensions not named", (_X, values(2, 4, seed=1)), {"index": (slice(0, 3, 2),)}),
         Sample("0-d", (values(), values(seed=1)), {"index": ()}),
         Sample("empty", (_X, values(0, 4)), {"index": (slice(2, 2), _ALL)}),
         Sample("strided", (strided(_X), strided(values(2, 4, seed=1))), {"index": (slice(0, 3, 2), _ALL)}),

@@ -42,4 +42,4 @@ def inside_slice(
                 tests.append(Op("eq", (rest, loops.index(0)), bool_))
                 point = Op("floordiv", (point, loops.index(step)), INDEX)
         places.append(point)
-    return tests, places
+    return tests, [*places, *points[axis:]]  # dimensions not named are whole

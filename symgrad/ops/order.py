@@ -80,7 +80,7 @@ def _with_row(np: Any, extreme: Any, rows: Any) -> Any:
     found = np.array(rows[0], order="C")
     for row in rows[1:]:
         extreme(found, row, out=found)
-    nans = found.dtype.kind == "f" and np.isnan(np.sum(found))
+    nans = found.dtype.kind == "f" and np.isnan(np.add.reduce(found, axis=None))
     missed = (rows[0] != found) & (rows[0] == rows[0]) if nans else rows[0] != found
     index = missed.astype("int8")
     for row in rows[1:-1]:

@@ -69,7 +69,12 @@ class Windows:
     def place(self, index: Tensor, d: int) -> Tensor:
         """Where in dimension d of the input the elements `index` of the windows are."""
         start = arange(self.count[d], device=index.device) * self.stride[d] - self.padding[d]
-        return along(start, self.n, d) + index * self.dilation[d]  # type: ignore[no-any-return]
+        place = along(start, self.n, d) + index * self.dilation[d]
+        if not self.padding[d]:
+            return place  # type: ignore[no-any-return]
+        # where all are -inf, which padding is too, the first that is not padding counts
+        inside = -(-start.clamp(max=0) // self.dilation[d]) * self.dilation[d]  # type: ignore[attr-defined]
+        return place.maximum(along(start - inside, self.n, d))  # type: ignore[no-any-return]
 
     def sizes(self, d: int, count_padding: bool, device: Any) -> Any:
         """How many elements count in each window along dimension d: a number if always as many."""

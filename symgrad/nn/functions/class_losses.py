@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from symgrad.dtypes import int64, uint8
 from symgrad.errors import DTypeError, ShapeError
 from symgrad.nn.functions.declare import functional
@@ -9,6 +11,7 @@ from symgrad.nn.functions.reduction import reduced, reduction_of, size
 from symgrad.ops import functional as ops
 from symgrad.ops import statistics
 from symgrad.ops.gathering import gather
+from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
 
 __all__ = ["cross_entropy", "nll_loss"]
@@ -48,7 +51,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, s
     reduction = reduction_of(size_average, reduce, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ShapeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
-    if input.ndim and input.shape == target.shape:
+    if isinstance(target, Tensor) and input.ndim and input.shape == target.shape:
         return distribution_loss(input, target, weight, ignore_index, reduction, label_smoothing)
     target = checked_classes(input, target, weight)
     place = class_dim(input)
@@ -68,19 +71,29 @@ def class_dim(input: Tensor) -> int:
 def class_loss(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str) -> Tensor:
     """`nll_loss` of operands that fit."""
     place = class_dim(input)
-    ignored = target == ignore_index
-    known = ops.where(ignored, 0, target)
+    ignored = ignored_among(target, ignore_index)
+    known = target if ignored is None else ops.where(ignored, 0, target)
     loss = -ops.squeeze(gather(input, place, ops.unsqueeze(known, place)), place)
+    if ignored is None and weight is None:
+        return reduced(loss, reduction)
     counts = weights_of(weight, known, ignored, input)
-    loss = ops.where(ignored, 0.0, loss if weight is None else loss * counts)
+    loss = loss if weight is None else loss * counts
+    loss = loss if ignored is None else ops.where(ignored, 0.0, loss)
     return ops.sum(loss) / ops.sum(counts) if reduction == "mean" else reduced(loss, reduction)
 
 
-def weights_of(weight: Tensor | None, known: Tensor, ignored: Tensor, like: Tensor) -> Tensor:
+def ignored_among(target: Tensor, ignore_index: int) -> Tensor | None:
+    """Which targets are ignored; None where it can be seen that none is, which saves eager code its steps."""
+    ignored: Any = target == ignore_index
+    return None if state.capture() is None and not bool(ignored.any()) else ignored
+
+
+def weights_of(weight: Tensor | None, known: Tensor, ignored: Tensor | None, like: Tensor) -> Tensor:
     """How much each target counts: its class's weight, and 0 where it is ignored."""
     if weight is None:
-        return ops.logical_not(ignored).to(like.dtype)  # type: ignore[no-any-return, attr-defined]
-    return ops.where(ignored, 0.0, weight[known])  # type: ignore[no-any-return, index]
+        return ops.logical_not(ignored).to(like.dtype)  # type: ignore[no-any-return, attr-defined, arg-type]
+    weights: Any = weight[known]  # type: ignore[index]
+    return weights if ignored is None else ops.where(ignored, 0.0, weights)  # type: ignore[no-any-return]
 
 
 def smooth_loss(scores: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str) -> Tensor:
@@ -129,14 +142,16 @@ def check_weight(weight: Tensor | None, classes: int) -> None:
 
 def checked_classes(input: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
     """The true classes as int64; raises where scores, classes and weights do not fit each other."""
+    if not isinstance(target, Tensor):
+        raise TypeError(f"nll_loss(): argument 'target' (position 2) must be Tensor, not {type(target).__name__}")
     if input.ndim == 0:
         raise ValueError(f"Expected 1 or more dimensions (got {input.ndim})")
     if input.ndim > 1 and (target.ndim == 0 or input.shape[0] != target.shape[0]):
         batch = "no batch" if target.ndim == 0 else int(target.shape[0])
         raise ValueError(f"Expected input batch_size ({int(input.shape[0])}) to match target batch_size ({batch}).")
     if target.ndim > max(1, input.ndim - 1):
-        raise ShapeError(f"{max(1, input.ndim - 1)}D target tensor expected, multi-target not supported: got "
-                         f"target {size(target)} for input {size(input)}")
+        raise ShapeError("0D or 1D target tensor expected, multi-target not supported: got target "
+                         f"{size(target)} for input {size(input)}")
     if input.ndim > 2 and tuple(target.shape[1:]) != tuple(input.shape[2:]):
         raise ShapeError(f"Expected target size {[int(input.shape[0]), *map(int, input.shape[2:])]}, "
                          f"got {size(target)}")

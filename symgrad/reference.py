@@ -120,7 +120,8 @@ def arguments(function: Any) -> str:
     """The parameters of a function or class with their defaults, without annotations."""
     found = inspect.signature(function)
     plain = [p.replace(annotation=inspect.Parameter.empty) for p in found.parameters.values()]
-    return str(inspect.Signature(plain))
+    text = str(inspect.Signature(plain))
+    return re.sub(r"<function (?:\w+\.<locals>\.)?(\w+) at 0x\w+>", r"\1", text)
 
 
 def places(public: Public) -> Iterator[str]:

@@ -12,7 +12,7 @@ import pytest
 
 import symgrad as sg
 from symgrad.ops.public import PUBLIC
-from symgrad.reference import page
+from symgrad.reference import NAMESPACES, classes, classes_page, page
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference.md"
 FIELDS = {"Shapes", "Dtype", "Gradient", "Raises", "Cost", "Source", "Note"}
@@ -42,3 +42,29 @@ def test_example(key: str) -> None:
 
 def test_reference_page_is_current() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run python -m symgrad.reference docs/reference.md"
+
+
+CLASSES = [(f"{space}.{name}", kind)
+           for space in NAMESPACES for members in classes(space).values() for name, kind in members]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, kind", CLASSES, ids=[name for name, _ in CLASSES])
+def test_class_docstring(name: str, kind: type) -> None:
+    """One sentence, then fields of known names."""
+    doc = inspect.getdoc(kind) or ""
+    summary, _, rest = doc.partition("\n\n")
+    assert len(summary) >= 10 and re.search(r"[.)]$", summary), summary
+    assert set(re.findall(r"^([A-Z][a-z]+): ", rest, re.MULTILINE)) <= FIELDS
+
+
+@pytest.mark.parametrize("space", NAMESPACES)
+def test_every_family_of_classes_has_an_example(space: str) -> None:
+    """Of siblings (Conv1d, Conv2d, …) one will do."""
+    for module, members in classes(space).items():
+        if module not in ("symgrad.nn.module", "symgrad.optim.optimizer", "symgrad.optim.lr_scheduler.base"):
+            assert any(">>> " in (inspect.getdoc(kind) or "") for _, kind in members), module
+
+
+def test_page_of_classes_is_current() -> None:
+    text = (PAGE.parent / "modules.md").read_text(encoding="utf-8")
+    assert text == classes_page(), "run python -m symgrad.reference docs/modules.md"

@@ -76,7 +76,17 @@ class Indexed(Module):
 
 
 class Sequential(Indexed):
-    """Modules called one after the other; given in order or as an OrderedDict of names."""
+    """Modules called one after the other; given in order or as an OrderedDict of names.
+
+    >>> net = sg.nn.Sequential(sg.nn.Linear(3, 2), sg.nn.ReLU())
+    >>> net
+    Sequential(
+      (0): Linear(in_features=3, out_features=2, bias=True)
+      (1): ReLU()
+    )
+    >>> net[0](sg.ones(1, 3)).shape
+    torch.Size([1, 2])
+    """
 
     def __init__(self, *args: Any):
         super().__init__()
@@ -134,7 +144,12 @@ def _factor(chain: Sequential, factor: Any) -> int:
 
 
 class ModuleList(Indexed):
-    """A list of modules whose parameters are found."""
+    """A list of modules whose parameters are found.
+
+    >>> layers = sg.nn.ModuleList(sg.nn.Linear(2, 2) for _ in range(3))
+    >>> len(layers), len(list(layers.parameters()))
+    (3, 6)
+    """
 
     def __init__(self, modules: Iterable[Module] | None = None):
         super().__init__()
@@ -160,7 +175,12 @@ class ModuleList(Indexed):
 
 
 class ModuleDict(Module):
-    """Modules by name, in order, whose parameters are found."""
+    """Modules by name, in order, whose parameters are found.
+
+    >>> parts = sg.nn.ModuleDict({"act": sg.nn.ReLU()})
+    >>> parts["act"](sg.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
 
     def __init__(self, modules: Any = None):
         super().__init__()

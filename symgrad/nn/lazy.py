@@ -127,7 +127,7 @@ class LazyLinear(Lazy, Linear):
     >>> layer
     LazyLinear(in_features=0, out_features=3, bias=True)
     >>> layer(sg.zeros(2, 5)).shape, layer
-    (symgrad.Size([2, 3]), Linear(in_features=5, out_features=3, bias=True))
+    (torch.Size([2, 3]), Linear(in_features=5, out_features=3, bias=True))
     """
 
     becomes = Linear
@@ -145,7 +145,7 @@ class LazyConv2d(Lazy, Conv2d):
 
     >>> layer = sg.nn.LazyConv2d(4, 3)
     >>> layer(sg.zeros(1, 2, 5, 5)).shape, layer
-    (symgrad.Size([1, 4, 3, 3]), Conv2d(2, 4, kernel_size=(3, 3), stride=(1, 1)))
+    (torch.Size([1, 4, 3, 3]), Conv2d(2, 4, kernel_size=(3, 3), stride=(1, 1)))
     """
 
     becomes, ranks = Conv2d, (3, 4)

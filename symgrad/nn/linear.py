@@ -16,7 +16,14 @@ __all__ = ["Bilinear", "Flatten", "Identity", "Linear", "Unflatten"]
 
 
 class Linear(Module):
-    """y = x A^T + b with learned A [out_features, in_features] and b [out_features]."""
+    """y = x A^T + b with learned A [out_features, in_features] and b [out_features].
+
+    >>> layer = sg.nn.Linear(3, 2)
+    >>> layer(sg.ones(4, 3)).shape
+    torch.Size([4, 2])
+    >>> layer
+    Linear(in_features=3, out_features=2, bias=True)
+    """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, device: Any = None,
                  dtype: Any = None):  # fmt: skip
@@ -80,7 +87,11 @@ class Bilinear(Module):
 
 
 class Flatten(Module):
-    """Dimensions start_dim … end_dim made one."""
+    """Dimensions start_dim … end_dim made one.
+
+    >>> sg.nn.Flatten()(sg.ones(2, 3, 4)).shape
+    torch.Size([2, 12])
+    """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1):
         super().__init__()
@@ -122,7 +133,11 @@ class Unflatten(Module):
 
 
 class Identity(Module):
-    """Its input; takes and ignores any arguments."""
+    """Its input; takes and ignores any arguments.
+
+    >>> sg.nn.Identity()(sg.ones(2))
+    tensor([1., 1.])
+    """
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__()

@@ -77,7 +77,7 @@ class TripletMarginLoss(MarginLoss):
 
     >>> a, b, c = sg.tensor([[0.0, 0.0]]), sg.tensor([[3.0, 4.0]]), sg.tensor([[0.0, 1.0]])
     >>> sg.nn.TripletMarginLoss()(a, b, c)
-    tensor(5.)
+    tensor(5.0000)
     """
 
     def __init__(self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False,

@@ -16,7 +16,12 @@ from symgrad.tensor.core import Tensor, wrap
 
 
 class Parameter(Tensor):
-    """A tensor to be learned; shares the memory of `data` and requires grad by default."""
+    """A tensor to be learned; shares the memory of `data` and requires grad by default.
+
+    >>> sg.nn.Parameter(sg.ones(2))
+    Parameter containing:
+    tensor([1., 1.], requires_grad=True)
+    """
 
     __slots__ = ()
 

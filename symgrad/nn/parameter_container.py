@@ -31,7 +31,11 @@ def line(key: Any, value: Any, kind: Any) -> str:
 
 
 class ParameterList(Module):
-    """A list whose tensors are parameters."""
+    """A list whose tensors are parameters.
+
+    >>> len(sg.nn.ParameterList([sg.ones(2), sg.zeros(3)]))
+    2
+    """
 
     def __init__(self, values: Iterable[Any] | None = None):
         super().__init__()
@@ -86,7 +90,11 @@ class ParameterList(Module):
 
 
 class ParameterDict(Module):
-    """A dictionary, in order, whose tensors are parameters."""
+    """A dictionary, in order, whose tensors are parameters.
+
+    >>> list(sg.nn.ParameterDict({"a": sg.ones(2)}))
+    ['a']
+    """
 
     def __init__(self, parameters: Any = None):
         super().__init__()

@@ -12,7 +12,11 @@ __all__ = ["ChannelShuffle", "Fold", "PixelShuffle", "PixelUnshuffle", "Unfold"]
 
 
 class PixelShuffle(Module):
-    """Each r² channels as r × r blocks of one: [..., C r², H, W] to [..., C, H r, W r] (Shi et al. 2016)."""
+    """Each r² channels as r × r blocks of one: [..., C r², H, W] to [..., C, H r, W r] (Shi et al. 2016).
+
+    >>> sg.nn.PixelShuffle(2)(sg.zeros(1, 8, 3, 3)).shape
+    torch.Size([1, 2, 6, 6])
+    """
 
     def __init__(self, upscale_factor: int):
         super().__init__()
@@ -26,7 +30,11 @@ class PixelShuffle(Module):
 
 
 class PixelUnshuffle(Module):
-    """r × r blocks as r² channels: [..., C, H r, W r] to [..., C r², H, W]."""
+    """r × r blocks as r² channels: [..., C, H r, W r] to [..., C r², H, W].
+
+    >>> sg.nn.PixelUnshuffle(2)(sg.zeros(1, 2, 6, 6)).shape
+    torch.Size([1, 8, 3, 3])
+    """
 
     def __init__(self, downscale_factor: int):
         super().__init__()
@@ -40,7 +48,11 @@ class PixelUnshuffle(Module):
 
 
 class ChannelShuffle(Module):
-    """Channels of groups interleaved: [N, C, …], C divisible by groups (Zhang et al. 2018, ShuffleNet)."""
+    """Channels of groups interleaved: [N, C, …], C divisible by groups (Zhang et al. 2018, ShuffleNet).
+
+    >>> sg.nn.ChannelShuffle(2)(sg.arange(4.0).reshape(1, 4, 1)).flatten()
+    tensor([0., 2., 1., 3.])
+    """
 
     def __init__(self, groups: int):
         super().__init__()
@@ -54,7 +66,11 @@ class ChannelShuffle(Module):
 
 
 class Unfold(Module):
-    """Windows of images as columns: [N, C, H, W] to [N, C kh kw, windows]."""
+    """Windows of images as columns: [N, C, H, W] to [N, C kh kw, windows].
+
+    >>> sg.nn.Unfold(2)(sg.zeros(1, 3, 4, 4)).shape
+    torch.Size([1, 12, 9])
+    """
 
     def __init__(self, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1):
         super().__init__()
@@ -72,7 +88,11 @@ class Unfold(Module):
 
 
 class Fold(Module):
-    """Columns added up as windows of images: [N, C kh kw, windows] to [N, C, *output_size]."""
+    """Columns added up as windows of images: [N, C kh kw, windows] to [N, C, *output_size].
+
+    >>> sg.nn.Fold((4, 4), 2)(sg.ones(1, 12, 9)).shape
+    torch.Size([1, 3, 4, 4])
+    """
 
     def __init__(self, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1):
         super().__init__()

@@ -13,6 +13,13 @@ class Adadelta(Optimizer):
     """s = rho s + (1 - rho) g^2, d = g sqrt(u + eps) / sqrt(s + eps), u = rho u + (1 - rho) d^2; p -= lr d.
 
     Source: Zeiler 2012
+
+    >>> w = sg.tensor([1.0, -2.0], requires_grad=True)
+    >>> optimizer = sg.optim.Adadelta([w], lr=0.1)
+    >>> (w**2).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([ 0.9997, -1.9997], requires_grad=True)
     """
 
     def __init__(

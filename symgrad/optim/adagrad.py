@@ -13,6 +13,13 @@ class Adagrad(Optimizer):
     """s += g^2; p -= lr g / ((1 + (t - 1) lr_decay) (sqrt(s) + eps)).
 
     Its state is there from the start. Source: Duchi et al. 2011
+
+    >>> w = sg.tensor([1.0, -2.0], requires_grad=True)
+    >>> optimizer = sg.optim.Adagrad([w], lr=0.1)
+    >>> (w**2).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([ 0.9000, -1.9000], requires_grad=True)
     """
 
     def __init__(

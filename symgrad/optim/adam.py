@@ -54,6 +54,13 @@ class AdamW(Adam):
     """Adam whose weight decay shrinks the parameters directly: p *= 1 - lr weight_decay.
 
     Source: Loshchilov & Hutter 2019
+
+    >>> w = sg.tensor([1.0, -2.0], requires_grad=True)
+    >>> optimizer = sg.optim.AdamW([w], lr=0.1)
+    >>> (w**2).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([ 0.8990, -1.8980], requires_grad=True)
     """
 
     def __init__(

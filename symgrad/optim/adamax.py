@@ -14,6 +14,13 @@ class Adamax(Optimizer):
     """m = b1 m + (1 - b1) g, u = max(b2 u, |g| + eps); p -= lr m / ((1 - b1^t) u).
 
     Source: Kingma & Ba 2015, section 7.1
+
+    >>> w = sg.tensor([1.0, -2.0], requires_grad=True)
+    >>> optimizer = sg.optim.Adamax([w], lr=0.1)
+    >>> (w**2).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([ 0.9000, -1.9000], requires_grad=True)
     """
 
     def __init__(

@@ -13,6 +13,13 @@ class ASGD(Optimizer):
     """p = (1 - lambd eta) p - eta g with eta = lr / (1 + lambd lr t)^alpha; `ax` averages p from step t0 on.
 
     Source: Polyak & Juditsky 1992
+
+    >>> w = sg.tensor([1.0, -2.0], requires_grad=True)
+    >>> optimizer = sg.optim.ASGD([w], lr=0.1)
+    >>> (w**2).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([ 0.8000, -1.6000], requires_grad=True)
     """
 
     def __init__(

@@ -14,6 +14,13 @@ class NAdam(Optimizer):
 
     p -= lr ((1 - mu_t) g / (1 - prod mu) + mu_(t+1) m / (1 - mu_(t+1) prod mu)) / (sqrt(v') + eps).
     Source: Dozat 2016
+
+    >>> w = sg.tensor([1.0, -2.0], requires_grad=True)
+    >>> optimizer = sg.optim.NAdam([w], lr=0.1)
+    >>> (w**2).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([ 0.8944, -1.8944], requires_grad=True)
     """
 
     def __init__(

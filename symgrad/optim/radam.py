@@ -14,6 +14,13 @@ class RAdam(Optimizer):
 
     rho_t is the length of the moving average that v is at step t, and r corrects its variance.
     Source: Liu et al. 2019
+
+    >>> w = sg.tensor([1.0, -2.0], requires_grad=True)
+    >>> optimizer = sg.optim.RAdam([w], lr=0.1)
+    >>> (w**2).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([ 0.8000, -1.6000], requires_grad=True)
     """
 
     def __init__(

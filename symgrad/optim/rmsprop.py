@@ -13,6 +13,13 @@ class RMSprop(Optimizer):
     """s = alpha s + (1 - alpha) g^2; p -= lr g / (sqrt(s) + eps), with momentum and centering.
 
     Source: Hinton's lecture 6e; centered: Graves 2013
+
+    >>> w = sg.tensor([1.0, -2.0], requires_grad=True)
+    >>> optimizer = sg.optim.RMSprop([w], lr=0.1)
+    >>> (w**2).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([ 5.9605e-08, -1.0000e+00], requires_grad=True)
     """
 
     def __init__(

@@ -14,6 +14,13 @@ class Rprop(Optimizer):
     """The step size grows by etas[1] while the gradient keeps its sign; else it shrinks, and one step is left out.
 
     Source: Riedmiller & Braun 1993
+
+    >>> w = sg.tensor([1.0, -2.0], requires_grad=True)
+    >>> optimizer = sg.optim.Rprop([w], lr=0.1)
+    >>> (w**2).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([ 0.9000, -1.9000], requires_grad=True)
     """
 
     def __init__(

@@ -106,7 +106,7 @@ def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, marg
     Note: with `swap` the negative's distance is that from the positive, where that is smaller.
     >>> a, b, c = sg.tensor([[0.0, 0.0]]), sg.tensor([[3.0, 4.0]]), sg.tensor([[0.0, 1.0]])
     >>> sg.nn.functional.triplet_margin_loss(a, b, c)
-    tensor(5.)
+    tensor(5.0000)
     """
     reduction = reduction_of(size_average, reduce, reduction)
     distance = lambda a, b: pairwise_distance(a, b, p, eps)  # noqa: E731

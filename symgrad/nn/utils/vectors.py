@@ -15,7 +15,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 
     >>> layer = sg.nn.Linear(2, 1)
     >>> sg.nn.utils.parameters_to_vector(layer.parameters()).shape
-    symgrad.Size([3])
+    torch.Size([3])
     """
     found: list[Any] = list(parameters)
     check_devices(found)

@@ -42,7 +42,20 @@ class ComposedLR(LRScheduler):
 
 
 class SequentialLR(ComposedLR):
-    """The next of `schedulers` from each of the epochs `milestones` on, starting from the first rates there."""
+    """The next of `schedulers` from each of the epochs `milestones` on, starting from the first rates there.
+
+    >>> optimizer = sg.optim.SGD([sg.zeros(1, requires_grad=True)], lr=1.0)
+    >>> warm = sg.optim.lr_scheduler.ConstantLR(optimizer, factor=0.1, total_iters=2)
+    >>> then = sg.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+    >>> schedule = sg.optim.lr_scheduler.SequentialLR(optimizer, [warm, then], milestones=[2])
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     rates.append(round(optimizer.param_groups[0]["lr"], 4))
+    ...     optimizer.step()
+    ...     schedule.step()
+    >>> rates
+    [0.1, 0.1, 1.0, 0.5]
+    """
 
     def __init__(
         self, optimizer: Optimizer, schedulers: list[LRScheduler], milestones: list[int], last_epoch: int = -1
@@ -89,7 +102,20 @@ class SequentialLR(ComposedLR):
 
 
 class ChainedScheduler(ComposedLR):
-    """All of `schedulers` in every epoch, each on the rates the one before it left."""
+    """All of `schedulers` in every epoch, each on the rates the one before it left.
+
+    >>> optimizer = sg.optim.SGD([sg.zeros(1, requires_grad=True)], lr=1.0)
+    >>> warm = sg.optim.lr_scheduler.ConstantLR(optimizer, factor=0.1, total_iters=2)
+    >>> fall = sg.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+    >>> schedule = sg.optim.lr_scheduler.ChainedScheduler([warm, fall])
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     rates.append(round(optimizer.param_groups[0]["lr"], 4))
+    ...     optimizer.step()
+    ...     schedule.step()
+    >>> rates
+    [0.1, 0.05, 0.25, 0.125]
+    """
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None):
         if len(schedulers) < 1:

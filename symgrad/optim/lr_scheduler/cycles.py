@@ -39,6 +39,16 @@ class CyclicLR(CycledMomentum):
 
     Meant to be stepped after every batch. `triangular2` halves the height each cycle; `exp_range`
     multiplies it by `gamma` each step.
+
+    >>> optimizer = sg.optim.SGD([sg.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = sg.optim.lr_scheduler.CyclicLR(optimizer, 0.1, 0.5, step_size_up=2, cycle_momentum=False)
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     rates.append(round(optimizer.param_groups[0]["lr"], 4))
+    ...     optimizer.step()
+    ...     schedule.step()
+    >>> rates
+    [0.1, 0.3, 0.5, 0.3]
     """
 
     def __init__(
@@ -112,6 +122,16 @@ class OneCycleLR(CycledMomentum):
     """One cycle: from max_lr / div_factor up to `max_lr`, and down to far less, in `total_steps` steps.
 
     Meant to be stepped after every batch.
+
+    >>> optimizer = sg.optim.SGD([sg.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = sg.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=5, cycle_momentum=False)
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     rates.append(round(optimizer.param_groups[0]["lr"], 4))
+    ...     optimizer.step()
+    ...     schedule.step()
+    >>> rates
+    [0.04, 0.9505, 0.6113, 0.1883]
     """
 
     def __init__(

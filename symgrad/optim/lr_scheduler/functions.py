@@ -37,7 +37,18 @@ class FunctionLR(LRScheduler):
 
 
 class LambdaLR(FunctionLR):
-    """The first rate times `lr_lambda(epoch)`."""
+    """The first rate times `lr_lambda(epoch)`.
+
+    >>> optimizer = sg.optim.SGD([sg.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = sg.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 0.9**epoch)
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     rates.append(round(optimizer.param_groups[0]["lr"], 4))
+    ...     optimizer.step()
+    ...     schedule.step()
+    >>> rates
+    [1.0, 0.9, 0.81, 0.729]
+    """
 
     def get_lr(self) -> list[Any]:
         """From the first rates."""
@@ -46,7 +57,18 @@ class LambdaLR(FunctionLR):
 
 
 class MultiplicativeLR(FunctionLR):
-    """The rate before times `lr_lambda(epoch)`."""
+    """The rate before times `lr_lambda(epoch)`.
+
+    >>> optimizer = sg.optim.SGD([sg.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = sg.optim.lr_scheduler.MultiplicativeLR(optimizer, lambda epoch: 0.5)
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     rates.append(round(optimizer.param_groups[0]["lr"], 4))
+    ...     optimizer.step()
+    ...     schedule.step()
+    >>> rates
+    [1.0, 0.5, 0.25, 0.125]
+    """
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Any, last_epoch: int = -1):
         for function in lr_lambda if isinstance(lr_lambda, (list, tuple)) else [lr_lambda]:

@@ -22,6 +22,13 @@ class ReduceLROnPlateau(LRScheduler):
 
     Better is by `threshold`, a fraction of the best (`rel`) or a difference (`abs`); after a change
     `cooldown` epochs do not count. `verbose` prints each change.
+
+    >>> optimizer = sg.optim.SGD([sg.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = sg.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=1)
+    >>> for loss in (3.0, 2.0, 2.0, 2.0):
+    ...     schedule.step(loss)
+    >>> schedule.get_last_lr()
+    [0.1]
     """
 
     verbose = False

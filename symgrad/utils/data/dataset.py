@@ -20,7 +20,16 @@ Sample = TypeVar("Sample", covariant=True)
 
 
 class Dataset(Generic[Sample]):
-    """Samples by index: give `__getitem__` and `__len__`; `__getitems__(indices)` fetches a batch at once."""
+    """Samples by index: give `__getitem__` and `__len__`; `__getitems__(indices)` fetches a batch at once.
+
+    >>> class Squares(sg.utils.data.Dataset):
+    ...     def __len__(self):
+    ...         return 3
+    ...     def __getitem__(self, index):
+    ...         return index**2
+    >>> list(sg.utils.data.DataLoader(Squares(), batch_size=2))
+    [tensor([0, 1]), tensor([4])]
+    """
 
     def __getitem__(self, index: Any) -> Sample:
         raise NotImplementedError("Subclasses of Dataset should implement __getitem__.")
@@ -30,7 +39,14 @@ class Dataset(Generic[Sample]):
 
 
 class IterableDataset(Dataset[Sample], Iterable[Sample]):
-    """Samples one after the other: give `__iter__`; in worker processes `get_worker_info` says which part is whose."""
+    """Samples one after the other: give `__iter__`; in worker processes `get_worker_info` says which part is whose.
+
+    >>> class Count(sg.utils.data.IterableDataset):
+    ...     def __iter__(self):
+    ...         return iter(range(3))
+    >>> list(sg.utils.data.DataLoader(Count(), batch_size=2))
+    [tensor([0, 1]), tensor([2])]
+    """
 
     def __add__(self, other: Dataset[Any]) -> "ChainDataset":  # type: ignore[override]
         return ChainDataset([self, other])

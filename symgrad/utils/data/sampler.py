@@ -27,7 +27,11 @@ class Sampler(Generic[Index]):
 
 
 class SequentialSampler(Sampler[int]):
-    """0, 1, 2, … up to the length of the data."""
+    """0, 1, 2, … up to the length of the data.
+
+    >>> list(sg.utils.data.SequentialSampler(range(3)))
+    [0, 1, 2]
+    """
 
     def __init__(self, data_source: Any):
         self.data_source = data_source
@@ -40,7 +44,11 @@ class SequentialSampler(Sampler[int]):
 
 
 class RandomSampler(Sampler[int]):
-    """The indices in random order, or `num_samples` of them, with replacement if asked."""
+    """The indices in random order, or `num_samples` of them, with replacement if asked.
+
+    >>> sorted(sg.utils.data.RandomSampler(range(4)))
+    [0, 1, 2, 3]
+    """
 
     def __init__(self, data_source: Any, replacement: bool = False, num_samples: int | None = None,
                  generator: Generator | None = None):  # fmt: skip
@@ -74,7 +82,11 @@ class RandomSampler(Sampler[int]):
 
 
 class SubsetRandomSampler(Sampler[Any]):
-    """The given indices in random order."""
+    """The given indices in random order.
+
+    >>> sorted(sg.utils.data.SubsetRandomSampler([2, 5]))
+    [2, 5]
+    """
 
     def __init__(self, indices: Sequence[Any], generator: Generator | None = None):
         self.indices = indices
@@ -88,7 +100,11 @@ class SubsetRandomSampler(Sampler[Any]):
 
 
 class WeightedRandomSampler(Sampler[int]):
-    """Indices drawn with probabilities in proportion to `weights`."""
+    """Indices drawn with probabilities in proportion to `weights`.
+
+    >>> list(sg.utils.data.WeightedRandomSampler([0.0, 1.0], 3))
+    [1, 1, 1]
+    """
 
     def __init__(self, weights: Any, num_samples: int, replacement: bool = True, generator: Generator | None = None):
         _check_positive("num_samples", num_samples)

@@ -18,7 +18,7 @@ class DType:
     """An element type; compared by identity, printed as PyTorch prints it.
 
     >>> float32
-    symgrad.float32
+    torch.float32
     """
 
     __slots__ = ("name", "short", "np", "category", "itemsize", "is_floating_point", "is_complex",
@@ -54,7 +54,7 @@ class DType:
         return self if not self.is_complex else float64 if self is complex128 else float32
 
     def __repr__(self) -> str:
-        return f"symgrad.{self.name}"
+        return f"torch.{self.name}"
 
     def __reduce__(self) -> str:
         return self.name
@@ -107,7 +107,7 @@ class Absent:
         self.name = name
 
     def __repr__(self) -> str:
-        return f"symgrad.{self.name}"
+        return f"torch.{self.name}"
 
 
 ABSENT = {name: Absent(name) for name in ("complex32", "uint16", "uint32", "uint64")}
@@ -180,9 +180,9 @@ def promote_types(a: DType, b: DType) -> DType:
     """The smallest dtype both convert to, among tensors of equal rank standing.
 
     >>> promote_types(uint8, int8)
-    symgrad.int16
+    torch.int16
     >>> promote_types(int64, float16)
-    symgrad.float16
+    torch.float16
     """
     if a is b:
         return a

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from symgrad.errors import ShapeError
-from symgrad.ir.primitive import ArrayCall, View
+from symgrad.ir.primitive import Choice, View
 from symgrad.ir.types import TensorType, contiguous_strides, same_layout
 from symgrad.ops.registry import primitive
 from symgrad.ops.shape import Layout, _infer_view
@@ -80,6 +80,26 @@ def _overlap_add(np: Any, x: Any, dim: Any, length: Any, step: Any, dilation: An
     return out
 
 
+def _overlap_formula(x: Any, dim: int, length: int, step: int, dilation: int) -> Any:
+    """Zeros with each place of the windows written to them, and their sum: a loop over the result that gathers."""
+    count, size = x.shape[dim], x.shape[-1]
+    if not count or not 1 <= size <= FEW or not x.dtype.is_native:
+        return None
+    out = empty = zeros_of((*x.shape[:dim], length, *x.shape[dim + 1 : -1]), x)
+    whole, apart = (slice(None),) * dim, step > (size - 1) * dilation
+    for k in range(size):
+        index = (*whole, slice(k * dilation, k * dilation + (count - 1) * step + 1, step))
+        part = x.slice_read((*(slice(None),) * (x.ndim - 1), k))
+        if k == 0 or apart:
+            out = out.slice_write(part, index)
+        else:
+            out = out + empty.slice_write(part, index)
+    return out
+
+
+FEW = 8
+"""Sizes up to which windows are gathered by the loop that reads their sum."""
+
 unfold = primitive(
     "unfold", "x", params=("dim", "size", "step", "dilation"), infer=_infer_view("unfold", _unfold_layout),
     array="_windows(np, x, dim, size, step, dilation)", helpers={"_windows": _windows}, lower=View(_unfold_layout),
@@ -91,7 +111,7 @@ overlap_add = primitive(
     "overlap_add", "x", params=("dim", "length", "step", "dilation"), infer=_infer_overlap_add,
     array="_overlap_add(np, x, dim, length, step, dilation)",
     helpers={"_overlap_add": _overlap_add, "_memory_order": _memory_order},
-    lower=ArrayCall(),
+    lower=Choice(_overlap_formula),
     grad=dict(x=lambda g, x_shape, dim, step, dilation: _overlap_add_grad(g, x_shape, dim, step, dilation)),
     doc="Windows (the last extent) laid out along an extent of `length`, and added up where they overlap.",
     gradient="dx = the windows of g",

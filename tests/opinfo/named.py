@@ -48,6 +48,42 @@ GROUPS: dict[str, str] = {
         linalg.svdvals linalg.eig linalg.eigvals linalg.eigh linalg.eigvalsh linalg.lstsq
         linalg.matrix_power linalg.matrix_norm linalg.vector_norm linalg.norm
         linalg.solve_triangular""",
+    "neural networks": """
+        softmax nn.functional.softmin nn.functional.cross_entropy nn.functional.normalize
+        nn.functional.cosine_similarity nn.functional.adaptive_avg_pool1d
+        nn.functional.adaptive_avg_pool2d nn.functional.adaptive_avg_pool3d
+        nn.functional.adaptive_max_pool1d nn.functional.adaptive_max_pool2d
+        nn.functional.adaptive_max_pool3d nn.functional.avg_pool1d nn.functional.avg_pool3d
+        nn.functional.binary_cross_entropy_with_logits nn.functional.relu
+        nn.functional.conv_transpose1d nn.functional.conv_transpose2d
+        nn.functional.conv_transpose3d nn.functional.conv1d nn.functional.conv2d
+        nn.functional.conv3d nn.functional.group_norm nn.functional.instance_norm
+        nn.functional.layer_norm nn.functional.rms_norm nn.functional.local_response_norm
+        nn.functional.hardswish nn.functional.unfold nn.functional.interpolate
+        nn.functional.upsample_bilinear nn.functional.soft_margin_loss
+        nn.functional.upsample_nearest nn.functional.margin_ranking_loss
+        nn.functional.multi_margin_loss nn.functional.multilabel_margin_loss
+        nn.functional.leaky_relu nn.functional.multilabel_soft_margin_loss
+        nn.functional.avg_pool2d nn.functional.max_pool1d nn.functional.max_pool2d
+        nn.functional.max_pool3d nn.functional.max_unpool1d nn.functional.max_unpool2d
+        nn.functional.max_unpool3d nn.functional.linear nn.functional.bilinear
+        nn.functional.glu nn.functional.elu nn.functional.prelu nn.functional.celu
+        nn.functional.rrelu nn.functional.selu nn.functional.scaled_dot_product_attention
+        nn.functional.silu nn.functional.hardsigmoid nn.functional.logsigmoid
+        nn.functional.mish nn.functional.softsign nn.functional.tanhshrink
+        nn.functional.threshold nn.functional.triplet_margin_loss
+        nn.functional.triplet_margin_with_distance_loss nn.functional.batch_norm
+        nn.functional.binary_cross_entropy nn.functional.softshrink nn.functional.hardshrink
+        nn.functional.hardtanh nn.functional.gelu nn.functional.relu6
+        nn.functional.smooth_l1_loss nn.functional.l1_loss log_softmax nn.functional.dropout
+        nn.functional.dropout2d nn.functional.dropout3d nn.functional.alpha_dropout
+        nn.functional.feature_alpha_dropout nn.functional.one_hot nn.functional.embedding
+        nn.functional.embedding_bag nn.functional.softplus nn.functional.mse_loss
+        nn.functional.ctc_loss nn.functional.cosine_embedding_loss nn.functional.nll_loss
+        nn.functional.gaussian_nll_loss nn.functional.hinge_embedding_loss
+        nn.functional.huber_loss nn.functional.poisson_nll_loss
+        nn.functional.pairwise_distance nn.functional.pixel_shuffle
+        nn.functional.pixel_unshuffle nn.functional.channel_shuffle nn.functional.kl_div""",
     "conversion": """
         item numpy array_protocol dlpack tolist size numel dim stride storage_offset is_contiguous
         data_ptr repr set_printoptions pickle deepcopy Variable""",
@@ -58,9 +94,13 @@ NAMES: tuple[str, ...] = tuple(name for text in GROUPS.values() for name in text
 
 RANDOM = frozenset(
     "rand randn randint randperm normal rand_like randn_like randint_like multinomial bernoulli uniform "
-    "normal_ uniform_".split()
+    "normal_ uniform_ nn.functional.rrelu nn.functional.dropout nn.functional.dropout2d nn.functional.dropout3d "
+    "nn.functional.alpha_dropout nn.functional.feature_alpha_dropout".split()
 )
 """The numbers are symgrad's own (Philox): only shape, dtype and whether it requires grad are compared."""
+
+DROPS = frozenset(name for name in RANDOM if name.startswith("nn.functional."))
+"""Their gradients hang on the numbers drawn as well: none are compared."""
 
 CHOOSES = {"sort": 0, "argsort": 0, "topk": 1, "kthvalue": 1, "mode": 0, "median": 0}
 """Which of equal elements they choose is not promised, unless `stable`; and where their `dim` is given."""

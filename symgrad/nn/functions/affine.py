@@ -48,5 +48,5 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     out, m, n = w.shape
     side = ops.reshape(ops.permute(w, (1, 0, 2)), (m, out * n))
     products: Any = ops.reshape(ops.matmul(a, side), (*a.shape[:-1], out, n))
-    total = ops.sum(products * ops.unsqueeze(b, -2), -1)
+    total = ops.to(ops.sum(products * ops.unsqueeze(b, -2), -1), a.dtype)
     return total if bias is None else total + bias

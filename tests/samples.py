@@ -99,6 +99,10 @@ SAMPLES: dict[str, list[Sample]] = {
         Sample("float", (), dict(shape=(4,), dtype=dtypes.float32, start=0.5, step=-0.25)),
         Sample("empty", (), dict(shape=(0,), dtype=dtypes.int64, start=0, step=1)),
     ],
+    "probabilities": [
+        Sample("usual", (np.array([[0.1, 0.25], [0.9, 0.5]], np.float32),), {}),
+        Sample("0-d", (np.array(0.5),), {}), Sample("empty", (np.zeros((0, 2), np.float32),), {}),
+    ],
     "coordinate": [
         Sample("rows", (), dict(shape=(2, 3, 4), axis=0)), Sample("middle", (), dict(shape=(2, 3, 4), axis=1)),
         Sample("columns", (), dict(shape=(2, 3), axis=1)), Sample("empty", (), dict(shape=(0, 3), axis=1)),

@@ -8,7 +8,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from symgrad.ops.registry import elementwise
+from symgrad.ir.primitive import Check
+from symgrad.ops.registry import elementwise, primitive
+
+_NATIVE = '''\
+def _probabilities(x, out):
+    """The numbers themselves; an error where one is no probability."""
+    for i in range(x.shape[0]):
+        if not 0 <= x[i] <= 1:
+            raise RuntimeError("all elements of input should be between 0 and 1")
+        out[i] = x[i]
+'''
+
+
+def _probabilities(np: Any, x: Any) -> Any:
+    if x.size and not (0 <= float(x.min()) <= float(x.max()) <= 1):
+        raise RuntimeError("all elements of input should be between 0 and 1")
+    return x
+
+
+probabilities_p = primitive(
+    "probabilities", "x", infer=lambda x: x.with_shape(x.shape, x.strides), array="_probabilities(np, x)",
+    helpers={"_probabilities": _probabilities}, lower=Check(_NATIVE), grad=dict(x=lambda g: g),
+    doc="The numbers themselves, checked to lie between 0 and 1.", gradient="dx = g",
+)
 
 
 def _entropy(np: Any, p: Any, t: Any) -> Any:

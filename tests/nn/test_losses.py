@@ -103,11 +103,25 @@ def test_saturated_probabilities(mode: str) -> None:
     agree(program)
 
 
+@pytest.mark.parametrize("mode", ["eager", "numpy", "numba"])
 @pytest.mark.parametrize("p", [1.5, -0.1, float("nan")])
-def test_no_probability(p: float) -> None:
-    program = lambda lib: lib.nn.functional.binary_cross_entropy(lib.tensor([0.5, p]), lib.ones(2))  # noqa: E731
-    agree(program)
-    assert bool(called(sg.nn.functional.binary_cross_entropy, "numpy")(sg.tensor([0.5, p]), sg.ones(2)).isnan())
+def test_what_is_no_probability_is_an_error(p: float, mode: str) -> None:
+    """Compiled too, before anything is written."""
+    count = sg.zeros(1)
+
+    def step(x: Any, t: Any) -> Any:
+        count.add_(1)
+        return sg.nn.functional.binary_cross_entropy(x * 1, t)
+
+    run = called(step, mode)
+    assert float(run(sg.tensor([0.5, 1.0]), sg.ones(2))) == pytest.approx(np.log(2) / 2)
+    if mode != "eager":
+        with pytest.raises(RuntimeError, match="between 0 and 1"):
+            run(sg.tensor([0.5, p]), sg.ones(2))
+        assert float(count) == 1
+    else:
+        with pytest.raises(RuntimeError, match="between 0 and 1"):
+            run(sg.tensor([0.5, p]), sg.ones(2))
 
 
 @pytest.mark.parametrize("mode", MODES)

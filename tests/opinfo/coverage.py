@@ -13,6 +13,11 @@ from opinfo.named import GROUPS
 EAGER = ("values", "gradients", "second", "errors", "forms")
 BACKENDS = ("reference", "numpy", "numba", "cupy")
 DTYPES = ("bool", "uint8", "int64", "float16", "bfloat16", "float32", "float64", "complex64", "complex128")
+BEYOND = [
+    "## Modules and scripts", "",
+    "Modules beside PyTorch's own samples: `python tests/modules/__main__.py --all`. Public scripts that were run by",
+    "`symgrad run`, and what each needed: [scripts.md](scripts.md).", "",
+]  # fmt: skip
 LIMIT = {"reference": 6, "numpy": 6, "numba": 1, "cupy": 1}
 """Samples per dtype and backend; eagerly all samples run."""
 
@@ -70,7 +75,7 @@ def page(rows: dict[str, dict[str, sweep.Tally]]) -> str:
                 cells = [str(rows[name][c]) for c in columns]
                 lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
         lines.append("")
-    return "\n".join([*lines, *reasons(rows)]) + "\n"
+    return "\n".join([*lines, *BEYOND, *reasons(rows)]) + "\n"
 
 
 def table_of(totals: dict[str, sweep.Tally]) -> str:

@@ -11,7 +11,7 @@ from symgrad.nn.functions.declare import functional
 from symgrad.nn.functions.reduction import reduced, reduction_of, size
 from symgrad.nn.functions.sigmoidal import logsigmoid
 from symgrad.ops import functional as ops
-from symgrad.ops.entropy import binary_entropy_p
+from symgrad.ops.entropy import binary_entropy_p, probabilities_p
 from symgrad.ops.exponential import xlogy
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
@@ -37,7 +37,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     Shapes: input and target alike; weight broadcasts with them
     Gradient: dinput = g (input - target) / (input (1 - input))
     Raises: RuntimeError for an input outside [0, 1]
-    Note: logarithms are limited to -100 and the gradient's divisor to 1e-12. Compiled, a loss outside [0, 1] is nan.
+    Note: logarithms are limited to -100 and the gradient's divisor to 1e-12.
     >>> sg.nn.functional.binary_cross_entropy(sg.tensor([0.5, 0.9]), sg.tensor([0.0, 1.0]))
     tensor(0.3993)
     """
@@ -49,7 +49,9 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
         if given is not None and given.dtype is not input.dtype:
             raise DTypeError(f"Found dtype {given.dtype.name} of {name} but expected {input.dtype.name}",
                              hint="convert it with .to(input.dtype)")  # fmt: skip
-    if state.capture() is None and input.numel():
+    if state.capture() is not None:
+        input = bind(probabilities_p, (input,), {})
+    elif input.numel():
         check_probabilities(input)
     losses = bind(binary_entropy_p, (input, target), {})
     return reduced(losses if weight is None else losses * weight, reduction)

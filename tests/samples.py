@@ -100,7 +100,7 @@ SAMPLES: dict[str, list[Sample]] = {
         Sample("empty", (), dict(shape=(0,), dtype=dtypes.int64, start=0, step=1)),
     ],
     "probabilities": [
-        Sample("usual", (np.array([[0.1, 0.25], [0.9, 0.5]], np.float32),), {}),
+        Sample("usual", (np.array([[0.1, 0.25], [0.9, 0.5]]),), {}),
         Sample("0-d", (np.array(0.5),), {}), Sample("empty", (np.zeros((0, 2), np.float32),), {}),
     ],
     "coordinate": [

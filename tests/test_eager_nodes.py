@@ -309,3 +309,15 @@ def test_symbols_tell_that_there_is_no_graph_to_walk() -> None:
 
     with pytest.raises(sg.errors.TraceError, match="next_functions"):
         sg.compile(step, fullgraph=True)(sg.ones(2))
+
+
+REFLECTED = {"2 + x": lambda x: 2 + x, "2 * x": lambda x: 2 * x, "True * x": lambda x: True * x}
+
+
+@pytest.mark.parametrize("name", REFLECTED)
+def test_reflected_operators_list_the_tensor_first(name: str) -> None:
+    def program(lib: Any) -> Any:
+        inner = REFLECTED[name](make(lib, A, True).exp()).grad_fn.next_functions
+        return [node and node.name() for node, _ in inner]
+
+    agree(program)

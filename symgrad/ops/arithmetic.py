@@ -37,9 +37,9 @@ div_p = declare(
     grad=dict(a=lambda g, b: g / conj(b), b=lambda g, a, b: -g * conj((a / b) / b)),
     doc="Quotient, elementwise (true division).", gradient="da = g / b, db = -g a / b^2",
 )
-add_op, radd_op = binary(add_p)
+add_op, radd_op = binary(add_p, commutes=True)
 sub_op, rsub_op = binary(sub_p, Operands(kinds="ifc", bools=NO_BOOLS))
-mul_op, rmul_op = binary(mul_p)
+mul_op, rmul_op = binary(mul_p, commutes=True)
 div_op, rdiv_op = binary(div_p, Operands(floating=True))
 python_operator("add", add_op, radd_op, "add_")
 python_operator("sub", sub_op, rsub_op, "sub_")

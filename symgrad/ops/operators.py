@@ -75,9 +75,13 @@ def _slow_binary(prim: Primitive, a: Any, b: Any, takes: Operands) -> Any:
 
 
 def binary(
-    prim: Primitive, takes: Operands = Operands(), function: Any = None
+    prim: Primitive, takes: Operands = Operands(), function: Any = None, commutes: bool = False
 ) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The operator and its reflection for a two-operand primitive; `function` is its array form, if not `prim`'s."""
+    """The operator and its reflection for a two-operand primitive; `function` is its array form, if not `prim`'s.
+
+    Where the operands commute, the reflection's node lists the tensor first, as PyTorch's does; a captured program
+    keeps the order it was written in.
+    """
     ufunc = function or prim.evaluate
     plans = {(p, q): plan_for(prim, (p, q)) for p in (True, False) for q in (True, False)}
     keeps = {needs: plan.saves for needs, plan in plans.items()}
@@ -126,6 +130,8 @@ def binary(
     def reflected(a: Any, b: Any) -> Any:
         if not isinstance(a, Tensor):
             raise TypeError(f"the reflected operator of {prim.name} doesn't apply to a '{type(a).__name__}' object")
+        if commutes and not state.captures:
+            return operator(a, b)
         if isinstance(b, Tensor):
             return operator(b, a)
         if not state.captures and type(b) in (float, int) and type(a._data) is not Value \

@@ -22,7 +22,7 @@ KEY = "symgrad"
 
 def save(obj: Any, f: Any, pickle_module: Any = None, pickle_protocol: int = 2,
          _use_new_zipfile_serialization: bool = True) -> None:  # fmt: skip
-    """Write tensors, alone or in dicts, lists and tuples with plain values, to a path or a file object.
+    """Write tensors and NumPy arrays, alone or in dicts, lists and tuples with plain values, to a path or file object.
 
     The file is a safetensors file: a state dict's tensors stand in it under their names, and PyTorch reads them
     with `safetensors.torch.load_file`. A file is replaced only once the new one is whole on the disk. Pickle

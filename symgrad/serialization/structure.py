@@ -1,8 +1,9 @@
 """Containers as JSON, with names where tensors stand.
 
 JSON's own null, booleans, numbers, strings and arrays (lists) are themselves; everything else is an object whose
-first key says what it is: `{"tuple": […]}`, `{"dict": [[key, value], …]}`, `{"tensor": name}`. Tensors that lie
-in the memory of another one say so beside their name, so that tied weights are tied again when loaded.
+first key says what it is: `{"tuple": […]}`, `{"dict": [[key, value], …]}`, `{"tensor": name}`; NumPy's arrays are
+`{"ndarray": {"tensor": name}}`. Tensors that lie in the memory of another one say so beside their name, so that tied
+weights are tied again when loaded.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ class Writer:
             return obj if math.isfinite(obj) else {"float": repr(obj)}
         if isinstance(obj, np.generic) and obj.dtype.kind in "biufc":
             return self.encode(obj.item(), path)
+        if kind is np.ndarray and obj.dtype in dtypes.STORED:
+            return {"ndarray": self.tensor(wrap(obj), path)}
         if kind in (list, tuple, set, frozenset):
             items = [self.encode(item, (*path, str(i))) for i, item in enumerate(obj)]
             return items if kind is list else {kind.__name__: items}
@@ -68,7 +71,7 @@ class Writer:
             if kind is type_:
                 return {name: write(obj)}
         where = f" at {'.'.join(path)}" if path else ""
-        full = f"{kind.__module__}.{kind.__qualname__}"
+        full = f"{kind.__module__}.{kind.__qualname__}" + (f" of {obj.dtype}" if kind is np.ndarray else "")
         raise SaveError(f"save() writes tensors and plain containers; found {full}{where}",
                         hint="of modules and optimizers save state_dict()")  # fmt: skip
 
@@ -179,6 +182,9 @@ class Reader:
         (kind, value), *_ = json.items()
         if kind == "tensor":
             return self.tensor(value)
+        if kind == "ndarray":
+            array = self.tensor(value["tensor"]).array("loading")
+            return array if isinstance(array, np.ndarray) else array.get()  # map_location moves tensors, not these
         if kind in CONTAINERS:
             return CONTAINERS[kind](self.decode(item) for item in value)
         if kind in MAPPINGS:

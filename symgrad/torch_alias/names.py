@@ -17,6 +17,7 @@ BEHIND = {
     "torch.cuda.amp": "symgrad.amp",
     "torch.multiprocessing": "multiprocessing",
     "torch.nn.modules": "symgrad.nn",
+    "torch.onnx": "symgrad.torch_alias.onnx",
     "torch.testing": "symgrad.torch_alias.testing",
     "torch.utils.data._utils": "symgrad.utils.data",
     "torch.utils.data._utils.collate": "symgrad.utils.data.collate",

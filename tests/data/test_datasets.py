@@ -209,3 +209,11 @@ def test_collate_with_a_type_of_ones_own(lib: Any) -> None:
         from symgrad.utils.data.collate import collate, default_collate_fn_map
     more = {**default_collate_fn_map, Box: lambda batch, collate_fn_map: sum(b.value for b in batch)}
     assert collate([(Box(1), 5), (Box(2), 6)], collate_fn_map=more)[0] == 3
+
+
+def test_more_draws_with_replacement_than_fit_in_memory() -> None:
+    random = sg.utils.data.RandomSampler
+    sampler = random(range(3), replacement=True, num_samples=int(1e10))
+    drawn = [i for i, _ in zip(sampler, range(100))]
+    assert len(sampler) == 10**10 and set(drawn) == {0, 1, 2}
+    assert len(list(random(range(3), replacement=True, num_samples=70))) == 70

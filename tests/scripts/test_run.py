@@ -221,3 +221,11 @@ def test_examples_with_torch_for_symgrad(name: str, tmp_path: Path, monkeypatch:
     plain = output(EXAMPLES)
     with sg.as_torch():
         assert output(tmp_path) == plain != ""
+
+
+def test_onnx_is_there_to_be_imported() -> None:
+    with sg.as_torch() as lib:
+        onnx = importlib.import_module("torch.onnx")
+        with pytest.raises(NotImplementedError, match="writes no ONNX"):
+            onnx.export(lib.nn.Linear(1, 1), lib.ones(1), "model.onnx")
+    assert not onnx.is_in_onnx_export()

@@ -86,7 +86,7 @@ def test_signs_and_numpy_numbers() -> None:
 
 @pytest.mark.parametrize("obj, said", [
     (object(), "object"), ({"a": {"b": sg.nn.Linear(1, 1)}}, r"Linear at a\.b"), (Point(1, 2), "Point"),
-    ([lambda: 0], "function at 0"), (np.ones(2), "ndarray"), (np.array("a")[()], "str_"),
+    ([lambda: 0], "function at 0"), (np.array(["a"]), "ndarray of <U1"), (np.array("a")[()], "str_"),
 ])  # fmt: skip
 def test_what_is_not_plain_is_named(obj: Any, said: str) -> None:
     with pytest.raises(SaveError, match=said) as caught:
@@ -351,3 +351,19 @@ def test_dtypes_that_are_not_here(tmp_path: Path) -> None:
     save_file({"x": torch.zeros(2, dtype=torch.uint16)}, tmp_path / "x")
     with pytest.raises(LoadError, match="uint16"):
         sg.load(tmp_path / "x")
+
+
+@pytest.mark.parametrize("array", [
+    np.arange(6.0).reshape(2, 3)[:, ::-1], np.array(3), np.array([1 + 2j]), np.zeros((0, 2), np.int8), np.array([True]),
+])  # fmt: skip
+def test_numpy_arrays(array: Any) -> None:
+    found = again({"array": array, "tensor": sg.ones(2)})["array"]
+    assert type(found) is np.ndarray and found.flags.writeable
+    assert (found.dtype, found.shape, found.tolist()) == (array.dtype, array.shape, array.tolist())
+
+
+def test_numpy_arrays_share_memory_again() -> None:
+    array = np.zeros(4)
+    whole, tensor, part = again([array, sg.from_numpy(array), array[1:]])
+    whole[1] = 5
+    assert tensor[1].item() == part[0] == 5

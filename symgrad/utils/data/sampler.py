@@ -43,6 +43,10 @@ class SequentialSampler(Sampler[int]):
         return len(self.data_source)
 
 
+DRAWN = 32
+"""How many indices are drawn at once: with replacement there may be more of them than fit in memory."""
+
+
 class RandomSampler(Sampler[int]):
     """The indices in random order, or `num_samples` of them, with replacement if asked.
 
@@ -70,7 +74,9 @@ class RandomSampler(Sampler[int]):
         n = len(self.data_source)
         generator = self.generator or Generator().manual_seed(drawn_seed())
         if self.replacement:
-            yield from randint(0, n, (self.num_samples,), generator=generator).tolist()
+            for start in range(0, self.num_samples, DRAWN):
+                count = min(DRAWN, self.num_samples - start)
+                yield from randint(0, n, (count,), generator=generator).tolist()
             return
         for _ in range(self.num_samples // n):
             yield from randperm(n, generator=generator).tolist()

@@ -74,7 +74,7 @@ def test_every_dtype(dtype: Any, new: bool) -> None:
 
 @NEW_AND_OLD
 @pytest.mark.parametrize("obj", [
-    None, True, 3, -(2**70), 2.5, "text €", b"by\xfftes", bytearray(b"x"), 1 + 2j, {1, 2}, frozenset("ab"), [], (), {},
+    None, True, 3, -(2**70), 2.5, "text €", b"by\xfftes", bytearray(b"x"), 1 + 2j, {1, 2}, frozenset({"a"}), [], (), {},
     torch.Size([2, 3]), torch.float32, torch.device("cpu"), OrderedDict(a=1), {"a": [(1, {2: None})], 3: 4.0},
     (1, 2, 3, 4, 5), {"n": list(range(300))},
 ], ids=repr)  # fmt: skip

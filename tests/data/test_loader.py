@@ -413,7 +413,7 @@ class Slow:
         time.sleep(0.01)
         return i
 for i, batch in enumerate(DataLoader(Slow(), num_workers=2)):
-    if i == 0:
+    if i == 3:  # both workers have started
         print("begun", flush=True)
 """)
     process = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

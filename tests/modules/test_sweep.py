@@ -26,10 +26,10 @@ def test_eager(name: str) -> None:
 
 @pytest.mark.parametrize("name", TABLE)
 def test_compiled(name: str) -> None:
-    agree(name, ("numpy",), torch.float32, limit=4)
+    agree(name, ("numpy",), torch.float32, limit=2)
 
 
-@pytest.mark.parametrize("name", [n for i, n in enumerate(TABLE) if i % 6 == 0])
+@pytest.mark.parametrize("name", [n for i, n in enumerate(TABLE) if i % 12 == 0])
 @pytest.mark.parametrize("backend", ["numba"])
 def test_native(name: str, backend: str) -> None:
     agree(name, (backend,), torch.float32, limit=1)

@@ -62,7 +62,7 @@ def page(rows: dict[str, dict[str, sweep.Tally]]) -> str:
         "error.",
         "`forms`: aliases, method, in-place twin and `out=`. The backends run values and gradients compiled, under",
         f"`fullgraph=True`, on fewer samples ({counts}); 0-d, empty, broadcast and",
-        "strided operands are among them. CI runs a part, on every backend (`tests/opinfo/test_sweep.py`).",
+        "strided operands are among them; a dash: nothing to compare, or not measured. CI runs a part, on every backend (`tests/opinfo/test_sweep.py`).",
         "",
         f"**Operations covered: {kept} of {len(rows)}.** " + table_of(totals),
         "",
@@ -72,7 +72,7 @@ def page(rows: dict[str, dict[str, sweep.Tally]]) -> str:
                   "|---|" + "--:|" * len(columns)]  # fmt: skip
         for name in names.split():
             if name in rows:
-                cells = [str(rows[name][c]) for c in columns]
+                cells = [str(rows[name].get(c, sweep.Tally())) for c in columns]
                 lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
         lines.append("")
     return "\n".join([*lines, *BEYOND, *reasons(rows)]) + "\n"

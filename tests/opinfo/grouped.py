@@ -17,7 +17,7 @@ from opinfo.cases import NOTHING, Case, Sample
 from opinfo.compare import difference
 from opinfo.convert import OutOfScope, ToSymgrad, ToTorch, from_torch, leaves, tree_map
 from opinfo.left_out import EAGER, LOOSE, entries
-from opinfo.named import NAMES, RANDOM, UNINITIALISED
+from opinfo.named import DROPS, NAMES, RANDOM, UNINITIALISED
 from opinfo.sweep import call, derive, device, processed, results, said, told
 
 
@@ -38,7 +38,7 @@ class Member:
 
 def member(case: Case) -> Member | None:
     """The operation on its first telling sample: a differentiable one where there is, never an empty one."""
-    if case.name in EAGER or entries(case.name, "compiled"):
+    if case.name in EAGER or case.name in DROPS or entries(case.name, "compiled"):
         return None
     asked = [(torch.float64, True)] if torch.float64 in case.backward else []
     asked += [(d, False) for d in (torch.float32, torch.int64, torch.bool) if d in case.dtypes]

@@ -34,6 +34,7 @@ EAGER: dict[str, str] = {
     **dict.fromkeys("item numpy array_protocol dlpack tolist data_ptr pickle deepcopy".split(), _LEAVES),
     "out": "a tensor given as out= that has another shape is resized",
     **dict.fromkeys("linspace logspace tensor_split".split(), "ends and places that are tensors are read"),
+    "nn.functional.one_hot": "without num_classes, that is read from the values",
     "narrow": "a view whose place a tensor says cannot be returned",
 }
 """Under `compile` these warn once and run eagerly (under `fullgraph=True`: a TraceError); both are checked."""

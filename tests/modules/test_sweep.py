@@ -29,7 +29,7 @@ def test_compiled(name: str) -> None:
     agree(name, ("numpy",), torch.float32, limit=2)
 
 
-@pytest.mark.parametrize("name", [n for i, n in enumerate(TABLE) if i % 12 == 0])
+@pytest.mark.parametrize("name", [n for i, n in enumerate(TABLE) if i % 12 == 0 and not n.startswith("Transformer")])
 @pytest.mark.parametrize("backend", ["numba"])
 def test_native(name: str, backend: str) -> None:
     agree(name, (backend,), torch.float32, limit=1)

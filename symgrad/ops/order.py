@@ -67,7 +67,7 @@ def _with_index(np: Any, largest: bool, x: Any, axis: Any) -> Any:
     if x.ndim == 0:
         return np.array(x), np.zeros((), "int64")
     if 2 <= x.shape[axis] <= 32 and x.size > 100 * x.shape[axis]:
-        return _with_row(np, np.maximum if largest else np.minimum, np.moveaxis(x, axis, 0))
+        return _with_row(np, np.maximum if largest else np.minimum, np.moveaxis(x, axis, 0) if axis else x)
     found, index = (x.max(axis), x.argmax(axis)) if largest else (x.min(axis), x.argmin(axis))
     return np.asarray(found, order="C"), np.asarray(index)
 
@@ -77,15 +77,18 @@ def _with_row(np: Any, extreme: Any, rows: Any) -> Any:
 
     NumPy's argmax along such an axis transposes a copy and looks at one place after the other.
     """
-    found = np.array(rows[0], order="C")
-    for row in rows[1:]:
-        extreme(found, row, out=found)
+    if rows.flags.c_contiguous:
+        found = extreme.reduce(rows, axis=0)
+    else:
+        found = np.array(rows[0], order="C")
+        for row in rows[1:]:
+            extreme(found, row, out=found)
     nans = found.dtype.kind == "f" and np.isnan(np.add.reduce(found, axis=None))
     missed = (rows[0] != found) & (rows[0] == rows[0]) if nans else rows[0] != found
     index = missed.astype("int8")
     for row in rows[1:-1]:
         missed &= (row != found) & (row == row) if nans else row != found
-        index += missed
+        index += missed.view("int8")
     return found, index.astype("int64")
 
 

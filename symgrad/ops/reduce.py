@@ -51,8 +51,11 @@ def _row_major(np: Any, out: Any) -> Any:
 
 
 def _few(x: Any, axis: Any) -> bool:
-    """Whether so few elements along one axis fold into each of many that NumPy's loop over them would be too short."""
-    return len(axis) == 1 and 2 <= x.shape[axis[0]] < 8 and x.size > 1000
+    """Whether so few elements along one axis fold into each of many that NumPy's loop over them would be too short.
+
+    Along the first axis it adds up whole rows by itself.
+    """
+    return len(axis) == 1 and 2 <= x.shape[axis[0]] < 8 and x.size > 1000 and axis[0] > 0
 
 
 def _fold_few(fold: Any, rows: Any) -> Any:

@@ -137,13 +137,12 @@ def test_programs_on_each_backend(target: str, examples: int, together: int, dev
     @settings(FAST, max_examples=examples, phases=[Phase.generate, *shrink])
     @given(programs=st.lists(lines(), min_size=together, max_size=together))
     def check(programs: list[list[Line]]) -> None:
-        ws, vs, x = leaves(dtype="f8"), leaves(dtype="f8"), data(3, 4, dtype="f8")
-        refused = [outcome(lambda p: several([p], ws, x)[-1].backward(), p) for p in programs]
+        fresh = lambda: (leaves(dtype="f8"), data(3, 4, dtype="f8"))  # a program may change what it is given
+        refused = [outcome(lambda p: several([p], *fresh())[-1].backward(), p) for p in programs]
         programs = [p for p, error in zip(programs, refused) if error is None]
-        for w in ws:
-            w.grad = None
+        (ws, x), (vs, y) = fresh(), fresh()
         want = several(programs, ws, x)
-        got = sg.compile(lambda x: several(programs, vs, x), backend=target, fullgraph=True)(x) if programs else []
+        got = sg.compile(lambda y: several(programs, vs, y), backend=target, fullgraph=True)(y) if programs else []
         assert_alike([image(g.detach()) for g in got], [image(w.detach()) for w in want])
         for outs in (want, got):
             total = sum(o.sum() for o in outs if o.ndim == 0)

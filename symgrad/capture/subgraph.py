@@ -57,6 +57,7 @@ class Inner(Capture):
         super().__init__([], [])
         self.parent = parent
         self.what = what
+        self.born, self.extents = parent.born, parent.extents
         self.lifted: dict[tuple[Value, bool], tuple[Tensor, Value]] = {}
         self.numbers: dict[tuple[str, Any], Tensor] = {}
         self.given: list[Tensor] = []
@@ -219,10 +220,6 @@ class Inner(Capture):
         """`.grad` of a tensor outside."""
         with self._outside():
             return self.parent.read_grad(tensor)  # type: ignore[no-any-return]
-
-    def shape_of(self, tensor: Tensor) -> tuple[int, ...]:
-        """The shape of a concrete tensor."""
-        return self.parent.shape_of(tensor)  # type: ignore[no-any-return]
 
     def note_names(self, module: Any, registry: str, names: tuple[str, ...]) -> None:
         """Names were asked for: a guard of the whole trace."""

@@ -28,6 +28,7 @@ class Recorder:
         self.loc: Loc | None = None
         self.phase = BACKWARD
         self.origin = ""
+        self.born: dict[int, Any] = {}
 
     def __enter__(self) -> "Recorder":
         self._old = state.enter_capture(self)
@@ -64,6 +65,24 @@ class Recorder:
     def shape_of(self, tensor: Tensor) -> tuple[int, ...]:
         """The shape of a concrete tensor."""
         return tensor._data.shape  # type: ignore[no-any-return]
+
+    def note_born(self, module: Any) -> None:
+        """A module is made here, as a hook may do."""
+        self.born[id(module)] = module
+
+    def note_member(self, module: Any, name: str, value: Any) -> None:
+        """A module's parameter, buffer or submodule is read: too late for a guard, unless it was made here."""
+        if id(module) not in self.born:
+            raise TraceError(f"{name!r} of a {type(module).__name__} is used inside a gradient formula or hook while "
+                             "tracing")  # fmt: skip
+
+    def note_names(self, module: Any, registry: str, names: tuple[str, ...]) -> None:
+        """The names of a module's members are asked for."""
+        self.note_member(module, registry, names)
+
+    def note_setattr(self, module: Any, name: str, old: Any, new: Any) -> None:
+        """A module attribute is about to be set."""
+        self.note_member(module, name, new)
 
     def detach(self, tensor: Tensor) -> Tensor:
         """No gradient is recorded here: the tensor itself."""

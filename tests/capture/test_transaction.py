@@ -241,6 +241,27 @@ def test_modules_made_by_the_function_itself(backend: str) -> None:
     assert found[1] == pytest.approx(found[0], rel=1e-5, abs=1e-6) and len(set(found[0])) == 6
 
 
+def test_modules_made_inside_control_flow_and_hooks(backend: str) -> None:
+    def branched(x: Any) -> Any:
+        def yes(x: Any) -> Any:
+            net = sg.nn.Sequential(sg.nn.Identity(), sg.nn.Tanh())
+            net.scale = 2.0
+            return sg.nn.MSELoss(reduction="sum")(net(x) * net.scale, x)
+
+        return sg.cond(x.sum() > 0, yes, lambda x: x.sum(), (x,))
+
+    def hooked(x: Any) -> Any:
+        w = (x * 1).requires_grad_()
+        y = w * 2
+        y.register_hook(lambda g: sg.nn.Sequential(sg.nn.Tanh())(g))
+        y.sum().backward()
+        return w.grad
+
+    for function in (branched, hooked):
+        want, got = function(sg.ones(3)), sg.compile(function, backend=backend, fullgraph=True)(sg.ones(3))
+        np.testing.assert_allclose(got.detach().numpy(), want.detach().numpy(), rtol=1e-6)
+
+
 def test_objects_made_by_the_function_itself_are_no_side_effect(backend: str) -> None:
     class Scratch:
         total: Any = 0

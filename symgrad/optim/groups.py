@@ -33,7 +33,31 @@ class Owned:
         return dict, (dict(self),)  # type: ignore[call-overload]
 
 
-class Group(Owned, dict[str, Any]):
+class Named(Owned, dict[str, Any]):
+    """Values by name, each set and taken out one by one."""
+
+    def __delitem__(self, key: str) -> None:
+        self._restructure()
+        super().__delitem__(key)
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Set several keys."""
+        for key, value in dict(*args, **kwargs).items():
+            self[key] = value
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """The value of `key`, set to `default` if absent."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def pop(self, *args: Any) -> Any:
+        """Take a key out."""
+        self._restructure()
+        return super().pop(*args)
+
+
+class Group(Named):
     """One parameter group; a change of it is seen by compiled programs."""
 
     def __init__(self, values: dict[str, Any], owner: "Optimizer"):
@@ -56,25 +80,6 @@ class Group(Owned, dict[str, Any]):
         super().__setitem__(key, value)
         state.bump_epoch()
 
-    def __delitem__(self, key: str) -> None:
-        self._restructure()
-        super().__delitem__(key)
-
-    def update(self, *args: Any, **kwargs: Any) -> None:
-        """Set several keys."""
-        for key, value in dict(*args, **kwargs).items():
-            self[key] = value
-
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        """The value of `key`, set to `default` if absent."""
-        if key not in self:
-            self[key] = default
-        return self[key]
-
-    def pop(self, *args: Any) -> Any:
-        """Take a key out."""
-        self._restructure()
-        return super().pop(*args)
 
 
 class Numbers:

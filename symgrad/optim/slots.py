@@ -12,14 +12,14 @@ from typing import Any
 from symgrad.ir.graph import Value
 from symgrad.ops.complex import view_as_real
 from symgrad.ops.creation import zeros, zeros_like
-from symgrad.optim.groups import Owned
+from symgrad.optim.groups import Named, Owned
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
 
 Make = Callable[[Tensor], Tensor]
 
 
-class ParameterState(Owned, dict[str, Any]):
+class ParameterState(Named):
     """The state of one parameter. Another tensor under a name is seen by compiled programs.
 
     In a trace a tensor that is put there becomes a slot: made concretely, and written by the program.
@@ -58,30 +58,10 @@ class ParameterState(Owned, dict[str, Any]):
         if old is None:
             super().__delitem__(key)
 
-    def __delitem__(self, key: str) -> None:
-        self._restructure()
-        super().__delitem__(key)
-
-    def pop(self, *args: Any) -> Any:
-        """Take a slot out."""
-        self._restructure()
-        return super().pop(*args)
-
     def clear(self) -> None:
         """Forget all slots."""
         self._restructure()
         super().clear()
-
-    def update(self, *args: Any, **kwargs: Any) -> None:
-        """Set several slots."""
-        for key, value in dict(*args, **kwargs).items():
-            self[key] = value
-
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        """The slot `key`, set to `default` if absent."""
-        if key not in self:
-            self[key] = default
-        return self[key]
 
 
 class Slots(Owned, defaultdict[Any, dict[str, Any]]):

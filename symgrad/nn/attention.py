@@ -9,8 +9,7 @@ from symgrad.nn import init
 from symgrad.nn.functions.attention import each
 from symgrad.nn.linear import Linear
 from symgrad.nn.module import Module
-from symgrad.nn.parameter import Parameter
-from symgrad.ops.creation import empty
+from symgrad.nn.weights import put
 from symgrad.tensor.core import Tensor
 
 __all__ = ["MultiheadAttention"]
@@ -49,21 +48,17 @@ class MultiheadAttention(Module):
         self.head_dim = embed_dim // num_heads
         assert self.head_dim * num_heads == embed_dim, "embed_dim must be divisible by num_heads"
         same = self._qkv_same_embed_dim
-        shapes: dict[str, Any] = {name: None if same else (embed_dim, taken) for name, taken in
-                                  (("q_proj_weight", embed_dim), ("k_proj_weight", self.kdim),
-                                   ("v_proj_weight", self.vdim))}  # fmt: skip
-        shapes["in_proj_weight"] = (3 * embed_dim, embed_dim) if same else None
-        shapes["in_proj_bias"] = (3 * embed_dim,) if bias else None
-        for name, shape in shapes.items():
-            self._put(name, shape, device, dtype)
+        put(self, device, dtype,
+            q_proj_weight=None if same else (embed_dim, embed_dim),
+            k_proj_weight=None if same else (embed_dim, self.kdim),
+            v_proj_weight=None if same else (embed_dim, self.vdim),
+            in_proj_weight=(3 * embed_dim, embed_dim) if same else None,
+            in_proj_bias=(3 * embed_dim,) if bias else None)  # fmt: skip
         self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias=bias, device=device, dtype=dtype)
-        for name in ("bias_k", "bias_v"):
-            self._put(name, (1, 1, embed_dim) if add_bias_kv else None, device, dtype)
+        added = (1, 1, embed_dim) if add_bias_kv else None
+        put(self, device, dtype, bias_k=added, bias_v=added)
         self.add_zero_attn = add_zero_attn
         self._reset_parameters()
-
-    def _put(self, name: str, shape: Any, device: Any, dtype: Any) -> None:
-        self.register_parameter(name, None if shape is None else Parameter(empty(shape, device=device, dtype=dtype)))
 
     def _reset_parameters(self) -> None:
         for name, parameter in self._parameters.items():

@@ -9,8 +9,8 @@ from symgrad import dtypes
 from symgrad.nn import functional as F
 from symgrad.nn import init
 from symgrad.nn.module import Module
-from symgrad.nn.parameter import Parameter
-from symgrad.ops.creation import empty, ones, tensor, zeros
+from symgrad.nn.weights import put
+from symgrad.ops.creation import ones, tensor, zeros
 from symgrad.tensor.core import Tensor
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"]
@@ -35,9 +35,8 @@ class _Norm(Module):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        for name, there in (("weight", affine), ("bias", affine and bias)):
-            self.register_parameter(name, Parameter(empty((num_features,), device=device, dtype=dtype))
-                                    if there else None)  # fmt: skip
+        shape = (num_features,)
+        put(self, device, dtype, weight=shape if affine else None, bias=shape if affine and bias else None)
         tracked = track_running_stats
         self.register_buffer("running_mean", zeros((num_features,), device=device, dtype=dtype) if tracked else None)
         self.register_buffer("running_var", ones((num_features,), device=device, dtype=dtype) if tracked else None)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from symgrad.nn import functional as F
-from symgrad.nn import init
 from symgrad.nn.module import Module
-from symgrad.nn.parameter import Parameter
-from symgrad.ops.creation import empty
+from symgrad.nn.weights import put, start_affine
 from symgrad.ops.padding import pad
 from symgrad.tensor.core import Tensor
 
@@ -54,21 +51,13 @@ class _ConvNd(Module):
         self.groups = groups
         self.padding_mode = padding_mode
         first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
-        self.weight = Parameter(empty((first, second // groups, *self.kernel_size), device=device, dtype=dtype))
-        if bias:
-            self.bias = Parameter(empty((out_channels,), device=device, dtype=dtype))
-        else:
-            self.register_parameter("bias", None)
+        put(self, device, dtype, weight=(first, second // groups, *self.kernel_size),
+            bias=(out_channels,) if bias else None)  # fmt: skip
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Weights and bias uniform in ±1 / sqrt(inputs of one output)."""
-        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        if self.bias is not None:
-            fan_in, _ = init.fans(self.weight)
-            if fan_in != 0:
-                bound = 1 / math.sqrt(fan_in)
-                init.uniform_(self.bias, -bound, bound)
+        start_affine(self.weight, self.bias)
 
     def extra_repr(self) -> str:
         none, one = (0,) * self.n, (1,) * self.n

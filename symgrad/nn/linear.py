@@ -8,8 +8,7 @@ from typing import Any
 from symgrad.nn import functional as F
 from symgrad.nn import init
 from symgrad.nn.module import Module
-from symgrad.nn.parameter import Parameter
-from symgrad.ops.creation import empty
+from symgrad.nn.weights import put, start_affine
 from symgrad.tensor.core import Tensor
 
 __all__ = ["Bilinear", "Flatten", "Identity", "Linear", "Unflatten"]
@@ -30,20 +29,12 @@ class Linear(Module):
         super().__init__()
         self.in_features = in_features
         self.out_features = out_features
-        self.weight = Parameter(empty((out_features, in_features), device=device, dtype=dtype))
-        if bias:
-            self.bias = Parameter(empty((out_features,), device=device, dtype=dtype))
-        else:
-            self.register_parameter("bias", None)
+        put(self, device, dtype, weight=(out_features, in_features), bias=(out_features,) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Weights and bias uniform in ±1 / sqrt(in_features)."""
-        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        if self.bias is not None:
-            fan_in, _ = init.fans(self.weight)
-            bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0
-            init.uniform_(self.bias, -bound, bound)
+        start_affine(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.linear(input, self.weight, self.bias)
@@ -66,8 +57,8 @@ class Bilinear(Module):
         self.in1_features = in1_features
         self.in2_features = in2_features
         self.out_features = out_features
-        self.weight = Parameter(empty((out_features, in1_features, in2_features), device=device, dtype=dtype))
-        self.register_parameter("bias", Parameter(empty((out_features,), device=device, dtype=dtype)) if bias else None)
+        put(self, device, dtype, weight=(out_features, in1_features, in2_features),
+            bias=(out_features,) if bias else None)  # fmt: skip
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

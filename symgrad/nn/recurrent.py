@@ -11,9 +11,9 @@ from symgrad.errors import ShapeError
 from symgrad.nn import init
 from symgrad.nn.functions.recurrence import CELLS, along
 from symgrad.nn.module import Module
-from symgrad.nn.parameter import Parameter
 from symgrad.nn.utils.rnn import PackedSequence
-from symgrad.ops.creation import empty, zeros
+from symgrad.nn.weights import put
+from symgrad.ops.creation import zeros
 from symgrad.ops.joining import cat, stack
 
 __all__ = ["GRU", "LSTM", "RNN", "RNNBase"]
@@ -47,16 +47,15 @@ class RNNBase(Module):
         self._all_weights: list[list[str]] = []
         for layer in range(num_layers):
             taken = outcome * (1 + bidirectional) if layer else input_size
-            shapes = {"weight_ih": (gates, taken), "weight_hh": (gates, outcome)}
+            shapes: dict[str, tuple[int, ...]] = {"weight_ih": (gates, taken), "weight_hh": (gates, outcome)}
             if bias:
-                shapes |= {"bias_ih": (gates,), "bias_hh": (gates,)}  # type: ignore[dict-item]
+                shapes |= {"bias_ih": (gates,), "bias_hh": (gates,)}
             if proj_size:
                 shapes["weight_hr"] = (proj_size, hidden_size)
             for suffix in ("", "_reverse") if bidirectional else ("",):
-                names = {f"{name}_l{layer}{suffix}": shape for name, shape in shapes.items()}
-                for name, shape in names.items():
-                    self.register_parameter(name, Parameter(empty(shape, device=device, dtype=dtype)))
-                self._all_weights.append(list(names))
+                named = {f"{name}_l{layer}{suffix}": shape for name, shape in shapes.items()}
+                put(self, device, dtype, **named)
+                self._all_weights.append(list(named))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

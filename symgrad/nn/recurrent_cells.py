@@ -9,8 +9,8 @@ from symgrad.errors import GradError
 from symgrad.nn import init
 from symgrad.nn.functions.recurrence import CELLS
 from symgrad.nn.module import Module
-from symgrad.nn.parameter import Parameter
-from symgrad.ops.creation import empty, zeros
+from symgrad.nn.weights import put
+from symgrad.ops.creation import zeros
 
 __all__ = ["GRUCell", "LSTMCell", "RNNCell", "RNNCellBase"]
 
@@ -31,11 +31,9 @@ class RNNCellBase(Module):
         self.hidden_size = hidden_size
         self.bias = bias
         gates = num_chunks * hidden_size
-        shapes = {"weight_ih": (gates, input_size), "weight_hh": (gates, hidden_size), "bias_ih": (gates,),
-                  "bias_hh": (gates,)}  # fmt: skip
-        for name, shape in shapes.items():
-            there = bias or name.startswith("weight")
-            self.register_parameter(name, Parameter(empty(shape, device=device, dtype=dtype)) if there else None)
+        shift = (gates,) if bias else None
+        put(self, device, dtype, weight_ih=(gates, input_size), weight_hh=(gates, hidden_size), bias_ih=shift,
+            bias_hh=shift)  # fmt: skip
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

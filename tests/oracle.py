@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -67,6 +68,21 @@ def agree(program: Callable[[Any], Any], rtol: float = 2e-6, atol: float = 1e-7)
             program(sg)
         return
     assert_same(program(sg), theirs, rtol, atol)
+
+
+def warned(call: Callable[[], Any]) -> list[tuple[type[Warning], str]]:
+    """Every warning of a call, also one given before: its class and text."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call()
+    return [(w.category, str(w.message)) for w in caught]
+
+
+def warn_alike(program: Callable[[Any], Any]) -> list[tuple[type[Warning], str]]:
+    """The warnings of `program(symgrad)`, which are those of `program(torch)`."""
+    mine, theirs = (warned(lambda lib=lib: program(lib)) for lib in BOTH)  # type: ignore[misc]
+    assert mine == theirs
+    return mine
 
 
 def builtin(error: BaseException) -> type[BaseException]:

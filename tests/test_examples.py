@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import symgrad as sg
-
 EXAMPLES = Path(__file__).parent.parent / "examples"
 START = [0.3, -0.7, 0.2, 0.05]
 STEPS = 60
@@ -21,10 +19,8 @@ STEPS = 60
 
 @pytest.fixture
 def example(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Imports an example by name; where symgrad is built without a compiler, `compile` does nothing."""
+    """Imports an example by name."""
     monkeypatch.syspath_prepend(str(EXAMPLES))
-    if not hasattr(sg, "compile"):
-        monkeypatch.setattr(sg, "compile", lambda function: function, raising=False)
 
     def load(name: str) -> Any:
         sys.modules.pop(name, None)
@@ -136,8 +132,6 @@ def test_two_layers_in_numpy(example: Any) -> None:
 
 
 def test_exp_mean(example: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    if not hasattr(sg, "make_dot"):
-        pytest.skip("make_dot is not part of this build")
     torch = pytest.importorskip("torch")
     found, xx, g = example("exp_mean").main()
     x = torch.ones(2, 2, requires_grad=True)

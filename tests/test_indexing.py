@@ -144,8 +144,8 @@ def test_write(x: Any, index: Any, kind: str) -> None:
 @pytest.mark.parametrize("x, index", INDICES, ids=repr)
 def test_write_through_a_view_and_in_place_arithmetic(x: Any, index: Any) -> None:
     def write(lib: Any, x: Any, v: Any) -> Any:
-        base = lib.stack([x, x + 1]) if hasattr(sg, "stack") else x.clone()
-        part = base[1] if hasattr(sg, "stack") else base
+        base = lib.stack([x, x + 1])
+        part = base[1]
         part[real(lib, index)] += v
         part[real(lib, index)] *= 3
         return base * part

@@ -7,9 +7,7 @@ import torch
 from modules import sweep
 from modules.cases import promised
 
-import symgrad as sg
-
-TABLE = {name: make for name, make in promised().items() if hasattr(sg.nn, name)}
+TABLE = promised()
 
 
 def agree(name: str, modes: tuple[str, ...], dtype: torch.dtype, limit: int | None = None) -> None:

@@ -164,6 +164,18 @@ def test_special_values_of_two() -> None:
     agree(program)
 
 
+@pytest.mark.parametrize("name", "mul div atan2 hypot maximum minimum fmax fmin pow logaddexp xlogy copysign".split())
+def test_gradients_at_special_values_of_two(name: str) -> None:
+    a, b = (x.reshape(-1).copy() for x in np.meshgrid(SPECIAL, SPECIAL))
+
+    def program(lib: Any) -> Any:
+        x, y = make(lib, a, True), make(lib, b, True)
+        getattr(lib, name)(x, y).sum().backward()
+        return x.grad, y.grad
+
+    agree(program)
+
+
 def numbers(dtype: str) -> Any:
     return np.array([1, 0, 1] if dtype == "bool" else [1, 2, 3], dtype)
 

@@ -7,7 +7,8 @@ stays apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +78,7 @@ class NestLowering:
         self.extents = tuple(self.extents[i] for i in self.order)
         self.groups = self.collapse()
         axes = tuple(
-            Axis(AXIS_NAMES[n], extent_expr(_product(self.extents[i] for i in group)))
+            Axis(AXIS_NAMES[n], extent_expr(math.prod(self.extents[i] for i in group)))
             for n, group in enumerate(self.groups)
         )
         self.vars = [Var(axis.name, INDEX) for axis in axes]
@@ -290,10 +291,3 @@ def counted(eqn: Eqn, shape: Shape) -> Shape:
     if "axis" not in eqn.prim.params:
         return contiguous_strides(shape)
     return tuple(int(d == eqn.params["axis"]) for d in range(len(shape)))
-
-
-def _product(extents: Iterable[int]) -> int:
-    total = 1
-    for extent in extents:
-        total = total * extent
-    return total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -40,10 +41,7 @@ class TensorType:
     @cached_property
     def size(self) -> int:
         """Number of elements."""
-        total = 1
-        for extent in self.shape:
-            total = total * extent
-        return total
+        return math.prod(self.shape)
 
     @property
     def ndim(self) -> int:

@@ -9,7 +9,7 @@ from symgrad.nn import init
 from symgrad.nn.functions.attention import each
 from symgrad.nn.linear import Linear
 from symgrad.nn.module import Module
-from symgrad.nn.weights import put
+from symgrad.nn.weights import declare
 from symgrad.tensor.core import Tensor
 
 __all__ = ["MultiheadAttention"]
@@ -48,7 +48,7 @@ class MultiheadAttention(Module):
         self.head_dim = embed_dim // num_heads
         assert self.head_dim * num_heads == embed_dim, "embed_dim must be divisible by num_heads"
         same = self._qkv_same_embed_dim
-        put(self, device, dtype,
+        declare(self, device, dtype,
             q_proj_weight=None if same else (embed_dim, embed_dim),
             k_proj_weight=None if same else (embed_dim, self.kdim),
             v_proj_weight=None if same else (embed_dim, self.vdim),
@@ -56,7 +56,7 @@ class MultiheadAttention(Module):
             in_proj_bias=(3 * embed_dim,) if bias else None)  # fmt: skip
         self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias=bias, device=device, dtype=dtype)
         added = (1, 1, embed_dim) if add_bias_kv else None
-        put(self, device, dtype, bias_k=added, bias_v=added)
+        declare(self, device, dtype, bias_k=added, bias_v=added)
         self.add_zero_attn = add_zero_attn
         self._reset_parameters()
 

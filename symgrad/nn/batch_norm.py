@@ -9,7 +9,7 @@ from symgrad import dtypes
 from symgrad.nn import functional as F
 from symgrad.nn import init
 from symgrad.nn.module import Module
-from symgrad.nn.weights import put
+from symgrad.nn.weights import declare
 from symgrad.ops.creation import ones, tensor, zeros
 from symgrad.tensor.core import Tensor
 
@@ -36,7 +36,7 @@ class _Norm(Module):
         self.affine = affine
         self.track_running_stats = track_running_stats
         shape = (num_features,)
-        put(self, device, dtype, weight=shape if affine else None, bias=shape if affine and bias else None)
+        declare(self, device, dtype, weight=shape if affine else None, bias=shape if affine and bias else None)
         tracked = track_running_stats
         self.register_buffer("running_mean", zeros((num_features,), device=device, dtype=dtype) if tracked else None)
         self.register_buffer("running_var", ones((num_features,), device=device, dtype=dtype) if tracked else None)

@@ -6,7 +6,7 @@ from typing import Any
 
 from symgrad.nn import functional as F
 from symgrad.nn.module import Module
-from symgrad.nn.weights import put, start_affine
+from symgrad.nn.weights import declare, start_affine
 from symgrad.ops.padding import pad
 from symgrad.tensor.core import Tensor
 
@@ -51,7 +51,7 @@ class _ConvNd(Module):
         self.groups = groups
         self.padding_mode = padding_mode
         first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
-        put(self, device, dtype, weight=(first, second // groups, *self.kernel_size),
+        declare(self, device, dtype, weight=(first, second // groups, *self.kernel_size),
             bias=(out_channels,) if bias else None)  # fmt: skip
         self.reset_parameters()
 

@@ -8,7 +8,7 @@ from typing import Any
 from symgrad.nn import functional as F
 from symgrad.nn import init
 from symgrad.nn.module import Module
-from symgrad.nn.weights import put
+from symgrad.nn.weights import declare
 from symgrad.tensor.core import Tensor
 
 __all__ = ["GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSNorm"]
@@ -20,9 +20,9 @@ class _Scaled(Module):
     weight: Any
     bias: Any
 
-    def put_scale(self, shape: tuple[int, ...], device: Any, dtype: Any, **there: bool) -> None:
+    def register_scale(self, shape: tuple[int, ...], device: Any, dtype: Any, **there: bool) -> None:
         """Register the parameters, all of one shape: those that are not there by name only."""
-        put(self, device, dtype, **{name: shape if wanted else None for name, wanted in there.items()})
+        declare(self, device, dtype, **{name: shape if wanted else None for name, wanted in there.items()})
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -51,7 +51,7 @@ class LayerNorm(_Scaled):
         self.normalized_shape = shape_of(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        self.put_scale(self.normalized_shape, device, dtype, weight=elementwise_affine,
+        self.register_scale(self.normalized_shape, device, dtype, weight=elementwise_affine,
                        bias=elementwise_affine and bias)  # fmt: skip
 
     def forward(self, input: Tensor) -> Tensor:
@@ -79,7 +79,7 @@ class GroupNorm(_Scaled):
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        self.put_scale((num_channels,), device, dtype, weight=affine, bias=affine and bias)
+        self.register_scale((num_channels,), device, dtype, weight=affine, bias=affine and bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
@@ -103,7 +103,7 @@ class RMSNorm(_Scaled):
         self.normalized_shape = shape_of(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        self.put_scale(self.normalized_shape, device, dtype, weight=elementwise_affine)
+        self.register_scale(self.normalized_shape, device, dtype, weight=elementwise_affine)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)

@@ -8,7 +8,7 @@ from typing import Any
 from symgrad.nn import functional as F
 from symgrad.nn import init
 from symgrad.nn.module import Module
-from symgrad.nn.weights import put, start_affine
+from symgrad.nn.weights import declare, start_affine
 from symgrad.tensor.core import Tensor
 
 __all__ = ["Bilinear", "Flatten", "Identity", "Linear", "Unflatten"]
@@ -29,7 +29,7 @@ class Linear(Module):
         super().__init__()
         self.in_features = in_features
         self.out_features = out_features
-        put(self, device, dtype, weight=(out_features, in_features), bias=(out_features,) if bias else None)
+        declare(self, device, dtype, weight=(out_features, in_features), bias=(out_features,) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -57,7 +57,7 @@ class Bilinear(Module):
         self.in1_features = in1_features
         self.in2_features = in2_features
         self.out_features = out_features
-        put(self, device, dtype, weight=(out_features, in1_features, in2_features),
+        declare(self, device, dtype, weight=(out_features, in1_features, in2_features),
             bias=(out_features,) if bias else None)  # fmt: skip
         self.reset_parameters()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from symgrad.nn import functional as F
 from symgrad.nn.module import Module
-from symgrad.nn.weights import put
+from symgrad.nn.weights import declare
 from symgrad.tensor.core import Tensor
 
 __all__ = ["CELU", "ELU", "Hardtanh", "LeakyReLU", "PReLU", "RReLU", "ReLU", "ReLU6", "SELU", "Threshold"]
@@ -138,7 +138,7 @@ class PReLU(Module):
         super().__init__()
         self.num_parameters = num_parameters
         self.init = init
-        put(self, device, dtype, weight=(num_parameters,))
+        declare(self, device, dtype, weight=(num_parameters,))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -12,7 +12,7 @@ from symgrad.nn import init
 from symgrad.nn.functions.recurrence import CELLS, along
 from symgrad.nn.module import Module
 from symgrad.nn.utils.rnn import PackedSequence
-from symgrad.nn.weights import put
+from symgrad.nn.weights import declare
 from symgrad.ops.creation import zeros
 from symgrad.ops.joining import cat, stack
 
@@ -54,7 +54,7 @@ class RNNBase(Module):
                 shapes["weight_hr"] = (proj_size, hidden_size)
             for suffix in ("", "_reverse") if bidirectional else ("",):
                 named = {f"{name}_l{layer}{suffix}": shape for name, shape in shapes.items()}
-                put(self, device, dtype, **named)
+                declare(self, device, dtype, **named)
                 self._all_weights.append(list(named))
         self.reset_parameters()
 

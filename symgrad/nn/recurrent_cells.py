@@ -9,7 +9,7 @@ from symgrad.errors import GradError
 from symgrad.nn import init
 from symgrad.nn.functions.recurrence import CELLS
 from symgrad.nn.module import Module
-from symgrad.nn.weights import put
+from symgrad.nn.weights import declare
 from symgrad.ops.creation import zeros
 
 __all__ = ["GRUCell", "LSTMCell", "RNNCell", "RNNCellBase"]
@@ -32,8 +32,8 @@ class RNNCellBase(Module):
         self.bias = bias
         gates = num_chunks * hidden_size
         shift = (gates,) if bias else None
-        put(self, device, dtype, weight_ih=(gates, input_size), weight_hh=(gates, hidden_size), bias_ih=shift,
-            bias_hh=shift)  # fmt: skip
+        declare(self, device, dtype, weight_ih=(gates, input_size), weight_hh=(gates, hidden_size), bias_ih=shift,
+                bias_hh=shift)  # fmt: skip
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -11,7 +11,7 @@ from symgrad.nn.parameter import Parameter
 from symgrad.ops.creation import empty
 
 
-def put(module: Module, device: Any, dtype: Any, **shapes: tuple[int, ...] | None) -> None:
+def declare(module: Module, device: Any, dtype: Any, **shapes: tuple[int, ...] | None) -> None:
     """Register parameters whose values are still to be written; None keeps the name of one that is not there."""
     for name, shape in shapes.items():
         made = None if shape is None else Parameter(empty(shape, device=device, dtype=dtype))

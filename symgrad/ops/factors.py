@@ -21,10 +21,6 @@ from symgrad.tensor import state
 from symgrad.tensor.dispatch import bind
 
 
-def _fresh(x: TensorType, *shape: int) -> TensorType:
-    return TensorType(shape, x.dtype, None, x.device)
-
-
 def _real(x: TensorType, *shape: int) -> TensorType:
     return TensorType(shape, x.dtype.to_real(), None, x.device)
 
@@ -64,7 +60,7 @@ def _cholesky_grad(g: Any, outs: Any, upper: Any) -> Any:
 
 cholesky = primitive(
     "cholesky", "a", params=("upper", "check"), multiple=True, array="_cholesky(np, a, upper, check)",
-    lower=ArrayCall(), infer=lambda a, upper, check: (_fresh(a, *a.shape), info_type(a, a.shape[:-2])),
+    lower=ArrayCall(), infer=lambda a, upper, check: (a.with_shape(a.shape), info_type(a, a.shape[:-2])),
     helpers=lapack.helpers(lapack._cholesky), grad=dict(a=_cholesky_grad),
     doc="L with A = L L^H (`upper`: L^H), and 0 or the order of the minor that is not positive (`check`: an error).",
     gradient="da = l^-H (x + strict(x)^H) l^-1 / 2, x the lower triangle of l^H g",
@@ -78,8 +74,8 @@ cholesky = primitive(
 def _infer_qr(a: TensorType, mode: str) -> tuple[TensorType, ...]:
     *batch, m, n = a.shape
     k = m if mode == "complete" else min(m, n)
-    q = _fresh(a, 0) if mode == "r" else _fresh(a, *batch, m, k)
-    return q, _fresh(a, *batch, k, n)
+    q = a.with_shape((0,)) if mode == "r" else a.with_shape((*batch, m, k))
+    return q, a.with_shape((*batch, k, n))
 
 
 def _qr_grad(g: Any, outs: Any, mode: Any) -> Any:
@@ -126,7 +122,8 @@ qr = primitive(
 def _infer_svd(a: TensorType, full: bool) -> tuple[TensorType, ...]:
     *batch, m, n = a.shape
     k = min(m, n)
-    return (_fresh(a, *batch, m, m if full else k), _real(a, *batch, k), _fresh(a, *batch, n if full else k, n))
+    u, vh = (*batch, m, m if full else k), (*batch, n if full else k, n)
+    return a.with_shape(u), _real(a, *batch, k), a.with_shape(vh)
 
 
 def _skew(x: Any) -> Any:
@@ -206,7 +203,7 @@ def _eigh_grad(g: Any, outs: Any) -> Any:
 
 eigh = primitive(
     "eigh", "a", params=("uplo",), multiple=True, array="_eigh(np, a, uplo)", lower=ArrayCall(),
-    infer=lambda a, uplo: (_real(a, *a.shape[:-1]), _fresh(a, *a.shape)),
+    infer=lambda a, uplo: (_real(a, *a.shape[:-1]), a.with_shape(a.shape)),
     helpers=lapack.helpers(lapack._eigh), grad=dict(a=_eigh_grad),
     doc="Eigenvalues, from the smallest up, and eigenvectors of Hermitian matrices, of which one triangle is read.",
     gradient="da = v (diag(gw) + skew(v^H gv) / (w_j - w_i)) v^H", source="Giles 2008, 3.1; PyTorch FunctionsManual",

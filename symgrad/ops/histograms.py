@@ -48,17 +48,17 @@ def _bin_sums(np: Any, x: Any, edges: Any, weights: Any) -> Any:
 
 
 def _infer_edges(x: TensorType, bins: int, low: float, high: float) -> TensorType:
-    return TensorType((bins + 1,), x.dtype, None, x.device)
+    return x.with_shape((bins + 1,))
 
 
 def _infer_counts(x: TensorType, bins: int, low: float, high: float, dtype: Any) -> TensorType:
-    return TensorType((bins,), x.dtype, None, x.device)
+    return x.with_shape((bins,))
 
 
 def _infer_sums(x: TensorType, edges: TensorType, *weights: TensorType) -> TensorType:
     if edges.ndim != 1 or edges.shape[0] < 2:
         raise ShapeError("torch.histogramdd(): bins tensor should have one dimension and more than one element")
-    return TensorType((edges.shape[0] - 1,), x.dtype, None, x.device)
+    return x.with_shape((edges.shape[0] - 1,))
 
 
 histc = primitive(

@@ -6,6 +6,7 @@ matrix has no inverse a rule gives nan and raises nothing: the error belongs to 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from symgrad.dtypes import int32
@@ -32,7 +33,7 @@ def _infer_matmul(a: TensorType, b: TensorType) -> TensorType:
         batch = broadcast_shapes(a.shape[:-2], b.shape[:-2])
     except ValueError:
         raise ShapeError(f"matmul: batch extents do not broadcast{shown}") from None
-    return TensorType((*batch, a.shape[-2], b.shape[-1]), a.dtype, None, a.device)
+    return a.with_shape((*batch, a.shape[-2], b.shape[-1]))
 
 
 def adjoint(x: Any) -> Any:
@@ -53,9 +54,7 @@ def _left_grad(g: Any, a_shape: Any, b: Any) -> Any:
 def _right_grad(g: Any, a: Any, b_shape: Any) -> Any:
     """a^H g; of one matrix that many are multiplied by, as one product over all their rows."""
     if len(b_shape) == 2 < a.ndim == g.ndim and tuple(a.shape[:-1]) == tuple(g.shape[:-1]):
-        rows = 1
-        for extent in a.shape[:-1]:
-            rows = rows * extent
+        rows = math.prod(a.shape[:-1])
         return adjoint(a.reshape((rows, a.shape[-1]))) @ g.reshape((rows, g.shape[-1]))
     return adjoint(a) @ g
 
@@ -66,10 +65,6 @@ matmul = primitive(
     doc="Matrix product over the last two extents, batched over the rest.",
     gradient="da = g b^H, db = a^H g", source="Giles 2008, matrix derivative results",
 )  # fmt: skip
-
-
-def _fresh(x: TensorType, *shape: int) -> TensorType:
-    return TensorType(shape, x.dtype, None, x.device)
 
 
 def info_type(x: TensorType, batch: tuple[int, ...]) -> TensorType:
@@ -90,7 +85,7 @@ def _infer_solve(a: TensorType, b: TensorType, **params: Any) -> TensorType | tu
             f"linalg.solve: Incompatible shapes of A and B for the equation AX = B ({a.shape[-2]}x{a.shape[-1]} and "
             f"{b.shape[-2]}x{b.shape[-1]})")
     batch = _batch(a, b, "linalg.solve")
-    out = _fresh(b, *batch, *b.shape[-2:])
+    out = b.with_shape((*batch, *b.shape[-2:]))
     return (out, info_type(a, batch)) if "check" in params else out
 
 
@@ -148,7 +143,7 @@ def _pinv_grad(g: Any, a: Any, out: Any) -> Any:
 
 inv = primitive(
     "inv", "a", params=("check",), multiple=True, array="_inv(np, a, check)", lower=ArrayCall(),
-    infer=lambda a, check: (_fresh(a, *a.shape), info_type(a, a.shape[:-2])), helpers=lapack.helpers(lapack._inv),
+    infer=lambda a, check: (a.with_shape(a.shape), info_type(a, a.shape[:-2])), helpers=lapack.helpers(lapack._inv),
     grad=dict(a=lambda g, outs: -(adjoint(outs[0]) @ g[0] @ adjoint(outs[0]))),
     doc="Inverse of each matrix, and 0 or the place of the zero pivot (an error, if `check`).",
     gradient="da = -x^H g x^H, x the inverse", source="Giles 2008, 2.2.3",
@@ -166,32 +161,32 @@ solve_triangular = primitive(
     gradient="db = a^-H g, da = that triangle of -db x^H", source="Giles 2008, 2.3.1",
 )  # fmt: skip
 det = primitive(
-    "det", "a", infer=lambda a: _fresh(a, *a.shape[:-2]), array="np.linalg.det(a)", lower=ArrayCall(),
+    "det", "a", infer=lambda a: a.with_shape(a.shape[:-2]), array="np.linalg.det(a)", lower=ArrayCall(),
     grad=dict(a=_det_grad),
     doc="Determinant of each matrix.", gradient="da = g times the conjugate cofactors", source="Giles 2008, 2.2.4",
 )  # fmt: skip
 cofactor = primitive(
-    "cofactor", "a", infer=lambda a: _fresh(a, *a.shape), array="_cofactor(np, a)", lower=ArrayCall(),
+    "cofactor", "a", infer=lambda a: a.with_shape(a.shape), array="_cofactor(np, a)", lower=ArrayCall(),
     helpers=lapack.helpers(lapack._cofactor), grad=dict(a=_cofactor_grad),
     doc="Conjugate cofactors of each matrix: conj(det A) A^-H where A has an inverse.",
     gradient="da = tr(g^H z) out - out g^H z, z = a^-H", source="Stewart 1998, On the adjugate matrix",
 )  # fmt: skip
 slogdet = primitive(
     "slogdet", "a", multiple=True, array="tuple(np.linalg.slogdet(a))", lower=ArrayCall(),
-    infer=lambda a: (_fresh(a, *a.shape[:-2]), TensorType(a.shape[:-2], a.dtype.to_real(), None, a.device)),
+    infer=lambda a: (a.with_shape(a.shape[:-2]), TensorType(a.shape[:-2], a.dtype.to_real(), None, a.device)),
     grad=dict(a=_slogdet_grad),
     doc="Sign (phase, if complex) and logarithm of the absolute value of each determinant.",
     gradient="da = g a^-H, of the logarithm", source="Giles 2008, 2.2.4",
 )  # fmt: skip
 matrix_exp = primitive(
-    "matrix_exp", "a", infer=lambda a: _fresh(a, *a.shape), array="_expm(np, a)", lower=ArrayCall(),
+    "matrix_exp", "a", infer=lambda a: a.with_shape(a.shape), array="_expm(np, a)", lower=ArrayCall(),
     helpers=lapack.helpers(lapack._expm), grad=dict(a=_expm_grad),
     doc="Exponential of each matrix.", gradient="da = the corner of exp of [[a^H, g], [0, a^H]]",
     source="Higham 2005, The scaling and squaring method revisited; Mathias 1996 (derivative)",
 )  # fmt: skip
 pinv = primitive(
     "pinv", "a atol rtol", params=("hermitian",), array="_pinv(np, a, atol, rtol, hermitian)", lower=ArrayCall(),
-    infer=lambda a, atol, rtol, hermitian: _fresh(a, *a.shape[:-2], a.shape[-1], a.shape[-2]),
+    infer=lambda a, atol, rtol, hermitian: a.with_shape((*a.shape[:-2], a.shape[-1], a.shape[-2])),
     helpers=lapack.helpers(lapack._pinv), grad=dict(a=_pinv_grad, atol=None, rtol=None),
     doc="Moore-Penrose inverse of each matrix; singular values up to max(atol, rtol * largest) count as 0.",
     gradient="of the projections on both ranges", source="Golub & Pereyra 1973, 4.12",

@@ -46,7 +46,7 @@ def _gives(name: str, graph: Graph, types: Sequence[TensorType], what: str) -> N
 
 def plain(kind: TensorType, length: tuple[int, ...] = ()) -> TensorType:
     """A type without strides of its own, below `length` more rows."""
-    return TensorType((*length, *kind.shape), kind.dtype, None, kind.device)
+    return kind.with_shape((*length, *kind.shape))
 
 
 def _infer_cond(*xs: TensorType, true: Graph, false: Graph) -> tuple[TensorType, ...]:

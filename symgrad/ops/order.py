@@ -53,7 +53,7 @@ def _infer_order(x: TensorType, axis: int, **params: Any) -> TensorType:
 def _infer_extreme_dim(name: str) -> Any:
     def infer(x: TensorType, axis: int) -> tuple[TensorType, TensorType]:
         index = _infer_choice(name)(x, axis)
-        return TensorType(index.shape, x.dtype, None, x.device), index
+        return x.with_shape(index.shape), index
 
     return infer
 

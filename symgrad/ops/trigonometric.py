@@ -62,11 +62,21 @@ sinc = unary(
     doc="sin(pi x) / (pi x), 1 at 0, elementwise.", gradient="dx = g (cos(pi x) - sinc(x)) / x, 0 at 0",
     example=">>> sg.sinc(sg.tensor([0., 0.5]))\ntensor([1.0000, 0.6366])",
 )
+
+
+def _square_under_one(a: Any, b: Any) -> Any:
+    """1 / (a^2 + b^2); 0 at the origin, as in PyTorch."""
+    square = a * a + b * b
+    return where_(square == 0, 0, square.reciprocal())
+
+
 atan2 = pair(
     "atan2", scalar="atan2(a, b)", array="arctan2", kinds="bif", floating=True, aliases=("arctan2",),
-    grad=dict(a=lambda g, a, b: g * b / (a * a + b * b), b=lambda g, a, b: g * -a / (a * a + b * b)),
+    grad=dict(a=lambda g, a, b: g * b * _square_under_one(a, b),
+              b=lambda g, a, b: g * -a * _square_under_one(a, b)),
     doc="The angle of the point (b, a), elementwise: atan(a / b) in the right quadrant.",
-    gradient="da = g b / (a^2 + b^2), db = -g a / (a^2 + b^2)", source="DLMF 4.23",
+    gradient="da = g b / (a^2 + b^2), db = -g a / (a^2 + b^2); 0 at the origin",
+    source="DLMF 4.23",
     example=">>> sg.atan2(sg.tensor([1.]), sg.tensor([-1.]))\ntensor([2.3562])",
 )
 hypot = pair(

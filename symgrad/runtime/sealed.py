@@ -172,7 +172,8 @@ def _entries() -> dict[Path, list[tuple[Path, os.stat_result]]]:
                 if entry:
                     path = Path(folder, name)
                     with suppress(OSError):  # removed by another process meanwhile
-                        found[version / entry[1]].append((path, path.stat()))
+                        stat = path.stat()
+                        found[version / entry[1]].append((path, stat))
     return found
 
 

@@ -140,6 +140,13 @@ def test_trim_removes_what_was_not_used_longest(folder):
     assert cache.info()["bytes"] == 0
 
 
+def test_a_file_that_another_process_removed_meanwhile_is_no_entry(folder):
+    path = cache.store(PLAIN, backend="numpy")
+    path.with_name(f"gone_{0:032x}.py").symlink_to(folder / "nowhere")  # listed, and gone when asked for its size
+    assert cache.info()["entries"] == 1
+    assert cache.trim(0) == 1
+
+
 def test_storing_trims_to_the_environments_bound(folder, monkeypatch):
     aged(["a", "b", "c"], [300, 200, 100])
     monkeypatch.setenv("SYMGRAD_CACHE_MAX_BYTES", "1")

@@ -113,7 +113,7 @@ def _convolve(name: str, n: int, input: Tensor, weight: Tensor, bias: Tensor | N
                              "actual input size")
         counts.append(room // step[d] + 1)
     batch, channels = x.shape[:2]
-    columns = ops.reshape(window_columns(x, size, step, gap), (batch, channels * math.prod(size), _product(counts)))
+    columns = ops.reshape(window_columns(x, size, step, gap), (batch, channels * math.prod(size), math.prod(counts)))
     kernel = ops.reshape(weight, (weight.shape[0], weight.shape[1] * math.prod(size)))
     out = with_bias(grouped_product(kernel, columns, groups), bias)
     out = ops.to(ops.reshape(out, (batch, weight.shape[0], *counts)), input.dtype)
@@ -141,13 +141,6 @@ def _by(extents: Any) -> str:
     return " x ".join(str(int(e)) for e in extents)
 
 
-def _product(extents: Any) -> int:
-    count = 1
-    for e in extents:
-        count = count * e
-    return count
-
-
 def _transpose_convolve(name: str, n: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any,
                         padding: Any, output_padding: Any, groups: int, dilation: Any) -> Tensor:  # fmt: skip
     x, has_batch = batched(name, input, n)
@@ -173,7 +166,7 @@ def _transpose_convolve(name: str, n: int, input: Tensor, weight: Tensor, bias: 
     each_out = weight.shape[1]
     kernel = ops.reshape(weight, (groups, channels // groups, each_out * math.prod(size)))
     kernel = ops.reshape(ops.transpose(kernel, 1, 2), (groups * each_out * math.prod(size), channels // groups))
-    product = grouped_product(kernel, ops.reshape(x, (batch, channels, _product(positions))), groups)
+    product = grouped_product(kernel, ops.reshape(x, (batch, channels, math.prod(positions))), groups)
     columns = ops.reshape(product, (batch, groups * each_out, *size, *positions))
     out = added_columns(columns, length, step, gap)
     if any(cut):

@@ -1,7 +1,8 @@
 """Settings, read once from the environment and held in one frozen object.
 
 `SYMGRAD_BACKEND` (auto, numpy, numba, cupy), `SYMGRAD_CACHE_DIR`, `SYMGRAD_DUMP` (a folder that
-receives the graph after each pass), `SYMGRAD_NUM_THREADS`.
+receives the graph after each pass), `SYMGRAD_NUM_THREADS`, `SYMGRAD_JIT` (who makes machine code of an
+emitted Numba module: native, which is this package, or numba).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Config:
     cache_dir: Path = field(default_factory=_default_cache_dir)
     dump_dir: str = field(default_factory=lambda: os.environ.get("SYMGRAD_DUMP", ""))
     num_threads: int = field(default_factory=_default_threads)
+    jit: str = field(default_factory=lambda: os.environ.get("SYMGRAD_JIT", "native"))
 
 
 config = Config()

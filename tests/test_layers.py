@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "symgrad"
 LAYERS = (
-    ("errors", "config", "dtypes", "runtime"),
+    ("errors", "config", "dtypes", "native", "runtime"),
     ("ir",),
     ("tensor",),
     ("ops",),

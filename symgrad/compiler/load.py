@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from symgrad import config as settings
 from symgrad.compiler.backends import Entry, Executable, Param
 from symgrad.errors import BackendError, LinAlgError
 
@@ -54,10 +55,12 @@ def load_module(source: str, backend: str, name: str) -> ModuleType:
 
 
 def _direct(module: ModuleType, function: Any, name: str) -> Any:
-    """The compiled function under a numba dispatcher: callable with exactly typed arguments only."""
+    """The machine code under a compiled entry: callable with exactly typed arguments only."""
     signature = getattr(module, f"{name.upper()}_SIGNATURE", None)
-    if signature is None or not hasattr(function, "overloads"):
+    if signature is None:
         return None
+    if settings.config.jit == "native":
+        return function.compile(signature)
     if not function.overloads:
         function.compile(signature)
         function.disable_compile()

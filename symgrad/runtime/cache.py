@@ -1,24 +1,20 @@
 """An emitted module is a file named by what it says, and its machine code lies beside it.
 
 `<name>_<key>.py` is the module; `key` hashes its text and all else that shapes its machine code:
-versions, CPU, compiler options. `<name>_<key>.<function>.<hash>.nbc` is the machine code of one
-numba function for one signature. `graph_<key>.json` remembers which module a traced graph became,
+versions, CPU, this package's compiler. `<name>_<key>.<function>.<hash>.o` is the machine code of one
+function for one signature. `graph_<key>.json` remembers which module a traced graph became,
 so that a warm process runs no pass. All are sealed files (`sealed.py`): checked whenever read.
-
-Numba's own index file is not used: every process reads, changes and rewrites it, which can pair a
-signature with another one's code (numba issues 4807, 10128), and nobody checks its bytes.
 """
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import os
-import pickle
 import re
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from importlib.machinery import SourceFileLoader
@@ -28,18 +24,15 @@ from typing import Any
 
 import numpy as np
 
+from symgrad import config as settings
 from symgrad.errors import CacheError
+from symgrad.native import Function
 from symgrad.runtime import sealed
 from symgrad.runtime.sealed import clear, info, locate, trim
 
 __all__ = ["clear", "info", "load", "locate", "recall", "remember", "store", "trim"]
 
 STORES_PER_TRIM = 100
-
-_NUMBA_OPTIONS = (
-    "CPU_NAME", "CPU_FEATURES", "OPT", "ENABLE_AVX", "LOOP_VECTORIZE", "SLP_VECTORIZE",
-    "BOUNDSCHECK", "DEBUGINFO_DEFAULT", "DISABLE_JIT",
-)  # fmt: skip
 
 _sources: dict[str, str] = {}  # file name -> text stored or checked by this process, not yet loaded
 _modules: dict[str, ModuleType] = {}
@@ -113,59 +106,43 @@ class _CheckedText(SourceFileLoader):
     text = ""
 
     def get_code(self, fullname: str) -> Any:
-        return self.source_to_code(self.text.encode(), self.path)
+        tree = ast.parse(self.text, self.path)
+        if settings.config.jit == "native":
+            for node in tree.body:  # the package that stands in for numba
+                if isinstance(node, ast.ImportFrom) and node.module == "numba":
+                    node.module = "symgrad.native"
+        return compile(tree, self.path, "exec", dont_inherit=True)
 
     def get_source(self, fullname: str) -> str:
         return self.text
 
 
 def _adopt_kernels(module: ModuleType, path: Path) -> None:
-    """Let the module's functions that ask for numba's cache (`njit(cache=True)`) use ours."""
-    if "numba" not in sys.modules:
-        return
-    from numba.core.caching import FunctionCache
-    from numba.core.dispatcher import Dispatcher
-    from numba.core.serialize import dumps
-
+    """Let the module's compiled functions keep their machine code beside it."""
     for function in vars(module).values():
-        own = isinstance(function, Dispatcher) and function.__module__ == module.__name__
-        if own and isinstance(function._cache, FunctionCache):
-            function._cache._cache_file = Kernels(path, function.__name__, dumps)
+        if isinstance(function, Function):
+            function.storage = Kernels(path, function.name)
 
 
 class Kernels:
-    """The machine code of one function, one file per signature; stands in for numba's cache file.
+    """The machine code of one function, one file per signature."""
 
-    It is asked `load(key)` before a compilation and `save(key, data)` after one, where the key is
-    (signature, CPU, hashes of the bytecode) and the data what numba pickles.
-    """
-
-    def __init__(self, module: Path, function: str, dumps: Callable[[object], bytes]):
+    def __init__(self, module: Path, function: str):
         self.module = module
         self.function = function
-        self.dumps = dumps
 
-    def _file(self, key: object) -> Path:
-        which = sealed.digest(environment("numba"), repr(key))[:16]
-        return self.module.with_name(f"{self.module.stem}.{self.function}.{which}.nbc")
+    def _file(self, signature: object) -> Path:
+        which = sealed.digest(environment("numba"), repr(signature))[:16]
+        return self.module.with_name(f"{self.module.stem}.{self.function}.{which}.o")
 
-    def load(self, key: object) -> object:
-        """What was saved under `key`, or None."""
-        payload = sealed.read(self._file(key))
-        if payload is None:
-            return None
-        saved_key, data = pickle.loads(payload)
-        return data if saved_key == key else None
+    def load(self, signature: object) -> bytes | None:
+        """What was saved for `signature`, or None."""
+        return sealed.read(self._file(signature))
 
-    def save(self, key: object, data: object) -> None:
-        """Keep `data` for later processes; without room on the disk they compile again."""
+    def save(self, signature: object, code: bytes) -> None:
+        """Keep `code` for later processes; without room on the disk they compile again."""
         with suppress(OSError):
-            sealed.write(self._file(key), self.dumps((key, data)))
-
-    def flush(self) -> None:
-        """Forget all signatures of this function."""
-        for path in self.module.parent.glob(f"{self.module.stem}.{self.function}.*.nbc"):
-            sealed.delete(path)
+            sealed.write(self._file(signature), code)
 
 
 def remember(graph_key: str, payload: dict[str, Any]) -> None:
@@ -196,31 +173,33 @@ def recall(graph_key: str) -> dict[str, Any] | None:
 
 
 def _graph_file(graph_key: str) -> Path:
-    key = sealed.digest(environment("any"), _package_state(), graph_key)[:32]
+    key = sealed.digest(environment("any"), _state_of(), graph_key)[:32]
     return locate(f"graph_{key}.json")
 
 
-@cache
 def environment(backend: str) -> str:
     """What shapes the machine code of a module besides its text."""
+    return _environment(backend, settings.config.jit)
+
+
+@cache
+def _environment(backend: str, jit: str) -> str:
     facts: list[object] = [sys.implementation.cache_tag, sys.version_info[:3], np.__version__]
     facts.append(backend)
     if backend == "numba":
         import llvmlite
-        import numba
         from llvmlite import binding
 
-        facts += [numba.__version__, llvmlite.__version__, binding.get_host_cpu_name()]
+        facts += [jit, llvmlite.__version__, binding.get_host_cpu_name(), _state_of("native")]
         with suppress(RuntimeError):  # LLVM cannot tell on some machines; the name must do there
             facts.append(binding.get_host_cpu_features().flatten())
-        facts += [getattr(numba.config, option, None) for option in _NUMBA_OPTIONS]
     return repr(facts)
 
 
 @cache
-def _package_state() -> str:
-    """Changes whenever this package does: what a graph becomes depends on every pass."""
-    package = Path(__file__).resolve().parent.parent
+def _state_of(part: str = "") -> str:
+    """Changes whenever this package (or a part of it) does: what a graph becomes depends on every pass."""
+    package = Path(__file__).resolve().parent.parent / part
     files = sorted(Path(folder, name) for folder, _, names in os.walk(package) for name in names)
     stats = [(path, path.stat()) for path in files if path.suffix == ".py"]
     return repr([(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in stats])

@@ -1,0 +1,66 @@
+"""LLVM by way of llvmlite: assembly to machine code, and machine code to something that can be called."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from symgrad.native.entry import NAME
+
+FASTCALL = 0x0080  # METH_FASTCALL
+
+
+class MethodDef(ctypes.Structure):
+    """CPython's PyMethodDef."""
+
+    _fields_ = [("name", ctypes.c_char_p), ("function", ctypes.c_void_p), ("flags", ctypes.c_int),
+                ("doc", ctypes.c_char_p)]  # fmt: skip
+
+
+@cache
+def llvm() -> Any:
+    """llvmlite, ready to make code for this machine."""
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    llvm.add_symbol("symgrad_ndarray", id(np.ndarray))
+    return llvm
+
+
+def machine(**how: Any) -> Any:
+    """The machine this process runs on."""
+    features = llvm().get_host_cpu_features().flatten()
+    return llvm().Target.from_default_triple().create_target_machine(
+        cpu=llvm().get_host_cpu_name(), features=features, opt=3, jit=True, **how)  # fmt: skip
+
+
+def machine_code(assembly: str) -> bytes:
+    """The object file of a module, optimised for this machine."""
+    here = machine(reloc="pic", codemodel="jitdefault")
+    module = llvm().parse_assembly(assembly)
+    module.triple, module.data_layout = here.triple, str(here.target_data)
+    tuning = llvm().create_pipeline_tuning_options(speed_level=3)
+    tuning.loop_vectorization = tuning.loop_interleaving = True
+    tuning.loop_unrolling = False  # half of the time to compile; loops of few turns are written out before
+    builder = llvm().create_pass_builder(here, tuning)
+    builder.getModulePassManager().run(module, builder)
+    return here.emit_object(module)  # type: ignore[no-any-return]
+
+
+_methods: list[MethodDef] = []  # a function reads its own when it dies, after all that it holds
+
+
+def loaded(code: bytes, name: str) -> Any:
+    """The entry of an object file as a Python function of positional arguments; it keeps the code in memory."""
+    engine = llvm().create_mcjit_compiler(llvm().parse_assembly(""), machine())
+    engine.add_object_file(llvm().ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    method = MethodDef(name.encode(), engine.get_function_address(NAME), FASTCALL, None)
+    _methods.append(method)
+    new = ctypes.pythonapi.PyCFunction_NewEx
+    new.restype, new.argtypes = ctypes.py_object, [ctypes.POINTER(MethodDef), ctypes.py_object, ctypes.c_void_p]
+    return new(ctypes.byref(method), engine, None)

@@ -1,0 +1,85 @@
+"""`njit`, as emitted modules use it: a function of the module that is compiled for the types it is given."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+
+from symgrad.native import types
+from symgrad.native.module import Module
+
+
+def njit(*args: Any, **options: Any) -> Any:
+    """The decorator, with Numba's options (`fastmath`, `forceinline`, `nogil`; the rest says nothing here)."""
+    if args:
+        return Function(args[0], options)
+    return lambda function: Function(function, options)
+
+
+prange = range
+"""A loop whose turns touch memory of their own, so that their order means nothing."""
+
+
+@cache
+def definitions(source: str) -> dict[str, ast.FunctionDef]:
+    """The functions of a module by name."""
+    return {node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
+
+
+class Function:
+    """One function of a module, and its machine code by argument types."""
+
+    def __init__(self, function: Any, options: dict[str, Any]):
+        self.function, self.options = function, options
+        self.name: str = function.__name__
+        self.globals: dict[str, Any] = function.__globals__
+        self.compiled: dict[tuple[Any, ...], Any] = {}
+        self.storage: Any = None
+
+    @cached_property
+    def tree(self) -> ast.FunctionDef:
+        """What the function says."""
+        loader, name = self.globals["__loader__"], self.globals["__name__"]
+        return definitions(loader.get_source(name))[self.name]
+
+    def __call__(self, *args: Any) -> None:
+        """Call it with arrays and numbers, compiled for what they are."""
+        signature = tuple(map(type_of, args))
+        code = self.compiled.get(signature) or self.compile(types.Signature(signature))
+        code(*args)
+
+    def compile(self, signature: types.Signature) -> Any:
+        """The native function for a signature, whose arguments are believed: kept from before, or made and kept."""
+        from symgrad.native import engine
+
+        found = self.storage.load(signature) if self.storage else None
+        if found is None:
+            found = engine.machine_code(self.assembly(signature))
+            if self.storage:
+                self.storage.save(signature, found)
+        code = self.compiled[signature.args] = engine.loaded(found, self.name)
+        return code
+
+    def assembly(self, signature: types.Signature) -> str:
+        """LLVM's assembly for a signature, before any optimisation."""
+        return Module().text(self, signature.args, bool(self.options.get("nogil")))
+
+
+def type_of(value: Any) -> Any:
+    """The type that an argument has in native code."""
+    if isinstance(value, np.ndarray):
+        dtype = types.NAMED.get(value.dtype.name)
+        if dtype is not None:
+            return types.Array(dtype, value.ndim, "C" if value.flags.c_contiguous else "A")
+    elif isinstance(value, (bool, np.bool_)):
+        return types.boolean
+    elif isinstance(value, (np.integer, np.floating)):
+        return types.NAMED[value.dtype.name]
+    elif isinstance(value, int):
+        return types.int64
+    elif isinstance(value, float):
+        return types.float64
+    raise TypeError(f"a compiled function does not take {type(value).__name__}")

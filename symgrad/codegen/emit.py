@@ -115,8 +115,8 @@ def _imports(body: str, used: Used) -> str:
     numeric = [*bfloat16_import([body]).splitlines(), "import numpy as np"]
     if used.products:
         numeric.insert(0, "import llvmlite.binding as llvm")
-    types = ", types" if "types." in body else ""
-    numeric.append(f"from numba import njit{types}")
+    said = [name for name, sign in (("prange", " in prange("), ("types", "types.")) if sign in body]
+    numeric.append(f"from numba import {', '.join(['njit', *said])}")
     wanted = set(re.findall(r"(?<![\w.])((?:u?int|float)\d+|bool_)(?=\()|\.view\((\w+)\)", body))
     wanted = {name for pair in wanted for name in pair if name}
     wanted |= {"uint64"} if used.indices else set()

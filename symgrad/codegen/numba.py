@@ -3,6 +3,7 @@
 Numba types `x * 2.0` as float64 and `int32 + int32` as int64, and it guards a signed subscript
 against being negative, which keeps loops from being vectorised. So numbers are written
 `float32(2.0)`, narrow integers are cast back, and subscripts are unsigned: `_64` is `uint64(64)`.
+A loop whose turns are independent is a `prange`: nothing runs in parallel, but vector units may.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ class NumbaPrinter(Printer):
         else:
             span = f"{self.expr(loop.start)}, {self.expr(loop.stop)}"
         self.last_note = ""
-        self.line(f"for {loop.var} in range({span}):")
+        self.line(f"for {loop.var} in {'prange' if loop.kind == 'lanes' else 'range'}({span}):")
         self.body(loop.body)
 
     def typed(self, dtype: DType) -> str:

@@ -11,15 +11,15 @@ import numpy as np
 from symgrad.native.types import NAMED, CPointer, Scalar, boolean, float64, int64, together, uint64
 from symgrad.native.values import Assembly, Buffer, Value, convert, number
 
-INTRINSICS = {math.sqrt: "sqrt", math.copysign: "copysign", np.floor: "floor", np.ceil: "ceil", np.trunc: "trunc",
-              np.rint: "rint", math.fabs: "fabs"}  # fmt: skip
-LIBRARY = {
-    math.exp: "exp", math.log: "log", math.sin: "sin", math.cos: "cos", math.tan: "tan", math.asin: "asin",
-    math.acos: "acos", math.atan: "atan", math.sinh: "sinh", math.cosh: "cosh", math.tanh: "tanh",
-    math.asinh: "asinh", math.acosh: "acosh", math.atanh: "atanh", math.log1p: "log1p", math.expm1: "expm1",
-    math.erf: "erf", math.erfc: "erfc", math.lgamma: "lgamma", np.exp2: "exp2", np.log2: "log2", np.log10: "log10",
-    math.atan2: "atan2", math.hypot: "hypot", np.fmod: "fmod",
-}  # fmt: skip
+
+def _named(names: str) -> dict[Any, str]:
+    """The functions of `math` and of NumPy that have C's names."""
+    return {getattr(home, name): name for name in names.split() for home in (math, np) if hasattr(home, name)}
+
+
+INTRINSICS = {**_named("sqrt copysign fabs"), np.floor: "floor", np.ceil: "ceil", np.trunc: "trunc", np.rint: "rint"}
+LIBRARY = _named("exp log sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh log1p expm1 erf erfc lgamma "
+                 "exp2 log2 log10 atan2 hypot fmod")
 CONVERSIONS: dict[Any, Scalar] = {
     **{getattr(np, name): t for name, t in NAMED.items() if name != "bool"}, np.bool_: boolean, bool: boolean,
     int: int64, float: float64,

@@ -31,16 +31,18 @@ def llvm() -> Any:
     return llvm
 
 
-def machine(**how: Any) -> Any:
-    """The machine this process runs on."""
-    features = llvm().get_host_cpu_features().flatten()
-    return llvm().Target.from_default_triple().create_target_machine(
-        cpu=llvm().get_host_cpu_name(), features=features, opt=3, jit=True, **how)  # fmt: skip
+def machine() -> Any:
+    """The machine this process runs on, for one module or engine (which keeps it); data may lie anywhere in memory."""
+    host = llvm().get_host_cpu_name(), llvm().get_host_cpu_features().flatten()
+    triple = llvm().get_process_triple()
+    reloc = "static" if triple.startswith(("x86", "i386", "i686")) else "default"
+    return llvm().Target.from_triple(triple).create_target_machine(
+        *host, opt=3, reloc=reloc, codemodel="jitdefault", jit=True)  # fmt: skip
 
 
 def machine_code(assembly: str) -> bytes:
     """The object file of a module, optimised for this machine."""
-    here = machine(reloc="pic", codemodel="jitdefault")
+    here = machine()
     module = llvm().parse_assembly(assembly)
     module.triple, module.data_layout = here.triple, str(here.target_data)
     tuning = llvm().create_pipeline_tuning_options(speed_level=3)

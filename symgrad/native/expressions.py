@@ -108,7 +108,7 @@ class Expressions:
         return self.asm.set(f"getelementptr inbounds {buffer.dtype.stored}, ptr {buffer.data}, i64 {flat}")
 
     def load(self, buffer: Buffer, address: str) -> Value:
-        loaded = self.asm.set(f"load {buffer.dtype.stored}, ptr {address}")
+        loaded = self.asm.set(f"load {buffer.dtype.stored}, ptr {address}{self.asm.access}")
         if buffer.dtype is boolean:
             loaded = self.asm.set(f"trunc i8 {loaded} to i1")
         return Value(loaded, buffer.dtype)
@@ -117,7 +117,7 @@ class Expressions:
         text = convert(self.asm, value, buffer.dtype).text
         if buffer.dtype is boolean:
             text = self.asm.set(f"zext i1 {text} to i8")
-        self.asm.line(f"store {buffer.dtype.stored} {text}, ptr {address}")
+        self.asm.line(f"store {buffer.dtype.stored} {text}, ptr {address}{self.asm.access}")
 
     # -- operators ------------------------------------------------------------------------------
 

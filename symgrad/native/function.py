@@ -19,8 +19,9 @@ def njit(*args: Any, **options: Any) -> Any:
     return lambda function: Function(function, options)
 
 
-prange = range
-"""A loop whose turns touch memory of their own, so that their order means nothing."""
+def prange(*bounds: int) -> range:
+    """The range of a loop whose turns touch memory of their own: in what order they run means nothing."""
+    return range(*bounds)
 
 
 @cache

@@ -37,6 +37,7 @@ class Lowering(Expressions):
         self.result: Scalar | None = None
         self.ended = False
         self.within = 0
+        self.groups: list[str] = []
         self.params: list[str] = []
         self.stores: dict[str, int] = {}
         for node in ast.walk(function.tree):
@@ -176,24 +177,28 @@ class Lowering(Expressions):
                 self.bind(node.target.id, self.scalar(item))
                 self.body(node.body)
             return
-        if not isinstance(node.iter, ast.Call) or self.callee(node.iter) is not range:
+        counted = self.callee(node.iter) if isinstance(node.iter, ast.Call) else None
+        if not isinstance(node.iter, ast.Call) or getattr(counted, "__name__", "") not in ("range", "prange"):
             self.refuse(node)
-        bounds = [self.scalar(a) for a in node.iter.args]  # type: ignore[attr-defined]
+            return
+        bounds = [self.scalar(a) for a in node.iter.args]
         begin, end = (number(0), bounds[0]) if len(bounds) == 1 else bounds[:2]
         step = bounds[2] if len(bounds) == 3 else number(1)
         kind = uint64 if any(b.type is uint64 for b in bounds) else int64
         begin, end, step = (convert(self.asm, b, kind) for b in (begin, end, step))
         turns = written_out(begin, end, step) if self.function.options.get("forceinline") else None
         if turns is None:
-            self.loop(node, kind, begin, end, step)
+            self.loop(node, kind, begin, end, step, counted is not range)
             return
         for turn in turns:
             self.bind(node.target.id, number(turn, kind))
             self.body(node.body)
 
-    def loop(self, node: ast.For, kind: Scalar, begin: Value, end: Value, step: Value) -> None:
-        """Count from `begin` to `end`; a step that is not a number counts up."""
+    def loop(self, node: ast.For, kind: Scalar, begin: Value, end: Value, step: Value, free: bool) -> None:
+        """Count from `begin` to `end` (a step that is not a number counts up); `free`: the turns are independent."""
         asm, name = self.asm, self.asm.name("for")
+        groups, outer = self.groups, asm.access
+        mark = self.independent() if free else ""
         before, variable = asm.label, f"%{name}.i"
         down = isinstance(step.number, (int, float)) and step.number < 0
         asm.line(f"br label %{name}")
@@ -204,17 +209,32 @@ class Lowering(Expressions):
         asm.line(f"br i1 {go}, label %{name}.body, label %{name}.end")
         asm.block(f"{name}.body")
         assert isinstance(node.target, ast.Name)
-        before = dict(self.names)
+        bound = dict(self.names)
         self.bind(node.target.id, Value(variable, kind))
         self.scope(node.body)
-        self.names = before
+        self.names = bound
         if not self.ended:
             asm.line(f"br label %{name}.latch")
         self.ended = False
         asm.block(f"{name}.latch")
         asm.line(f"{variable}.next = add {'nuw' if kind is uint64 else 'nsw'} i64 {variable}, {step.text}")
-        asm.line(f"br label %{name}")
+        asm.line(f"br label %{name}{mark}")
         asm.block(f"{name}.end")
+        asm.access = outer
+        self.groups = groups
+
+    def independent(self) -> str:
+        """Mark what follows as the memory accesses of a loop without dependences; the mark of the loop itself.
+
+        LLVM then needs no tests at run time whether arrays overlap.
+        """
+        node = self.module.node
+        group = node("distinct !{}")
+        self.groups = [*self.groups, group]
+        many = self.groups[0] if len(self.groups) == 1 else node(f"!{{{', '.join(self.groups)}}}")
+        self.asm.access = f", !llvm.access.group {many}"
+        said = node(f'!{{!"llvm.loop.parallel_accesses", {group}}}')
+        return f", !llvm.loop {node(f'distinct !{{@, {said}}}')}"
 
     # -- ends -----------------------------------------------------------------------------------
 

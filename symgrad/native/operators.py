@@ -39,6 +39,8 @@ def binary(asm: Assembly, op: ast.operator, a: Value, b: Value) -> Value:
     if kind is ast.Pow:
         return Value(asm.set(f"call {asm.flags}{common.text} @llvm.pow.f{common.bits}"
                              f"({common.text} {a.text}, {common.text} {b.text})"), common)  # fmt: skip
+    if common.kind == "f" and kind is ast.Mod:
+        return Value(float_rest(asm, a.text, b.text, common.text), common)
     if common.kind == "f":
         return Value(asm.set(f"{FLOAT[kind]} {asm.flags}{common.text} {a.text}, {b.text}"), common)
     if kind is ast.RShift:
@@ -50,6 +52,15 @@ def binary(asm: Assembly, op: ast.operator, a: Value, b: Value) -> Value:
         folded = {ast.Add: a.number + b.number, ast.Sub: a.number - b.number, ast.Mult: a.number * b.number}[kind]
         return number(folded, common)
     return Value(asm.set(f"{INTEGER[kind]} {common.text} {a.text}, {b.text}"), common)
+
+
+def float_rest(asm: Assembly, a: str, b: str, t: str) -> str:
+    """What rounding a / b down leaves, of b's sign."""
+    rest = asm.set(f"frem {t} {a}, {b}")
+    some = asm.set(f"fcmp one {t} {rest}, 0.0")
+    signs = [asm.set(f"fcmp olt {t} {x}, 0.0") for x in (rest, b)]
+    moved = asm.set(f"and i1 {some}, {asm.set(f'xor i1 {signs[0]}, {signs[1]}')}")
+    return asm.set(f"select i1 {moved}, {t} {asm.set(f'fadd {t} {rest}, {b}')}, {t} {rest}")
 
 
 def divided(asm: Assembly, rest: bool, a: Value, b: Value, type: Scalar) -> Value:
@@ -100,7 +111,7 @@ def mixed_signs(asm: Assembly, op: ast.cmpop, a: Value, b: Value) -> Value:
     if isinstance(signed.number, int) and signed.number >= 0:
         return plain
     below = asm.set(f"icmp slt {signed.type.text} {signed.text}, 0")
-    answer = isinstance(op, ast.NotEq) or isinstance(op, (ast.Lt, ast.LtE) if signed is a else (ast.Gt, ast.GtE))
+    answer = isinstance(op, (ast.NotEq, ast.Lt, ast.LtE) if signed is a else (ast.NotEq, ast.Gt, ast.GtE))
     return Value(asm.set(f"select i1 {below}, i1 {int(answer)}, i1 {plain.text}"), boolean)
 
 

@@ -40,12 +40,15 @@ class Address:
 
 @dataclass
 class Assembly:
-    """The lines of one function. `flags` are the liberties its float operations take."""
+    """The lines of one function. `flags` are the liberties its float operations take, `access` marks what
+    reads or writes memory in loops whose turns are independent.
+    """
 
     flags: str = ""
     lines: list[str] = field(default_factory=list)
     slots: list[str] = field(default_factory=list)
     label: str = "entry"
+    access: str = ""
     count: int = 0
 
     def line(self, text: str) -> None:

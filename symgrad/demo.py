@@ -118,7 +118,7 @@ def compare(eager: Fit, compiled: Fit) -> bool:
 
 def speeds(eager: Fit, compiled: Fit, backend: str, with_peers: bool) -> None:
     """The table of times per step, fastest first."""
-    row = PROBLEMS["polynomial-sgd"]
+    row = PROBLEMS["polynomial"]
     contenders = {
         f"symgrad, compiled ({backend})": Contender(lambda: float(compiled.step(*compiled.script.EXAMPLE).item())),
         "symgrad, eager": Contender(lambda: float(eager.step(*eager.script.EXAMPLE).item())),

@@ -1,15 +1,12 @@
-"""The benchmark problems agree however they are run; tables and timing do what they say. No times."""
+"""The documents' steps agree however they are run; tables and timing do what they say. No times."""
 
 from __future__ import annotations
 
 import importlib.util
-import shutil
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from symgrad.bench import (
@@ -23,25 +20,18 @@ from symgrad.bench import (
     table,
 )
 from symgrad.bench.report import bench
-
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+from symgrad.bench.workload import Sgd
 
 
 def small(name: str) -> Any:
     """A problem, its ten million points made a thousand."""
     item = PROBLEMS[name]
-    return replace(item, sizes=(1000,), rate=1e-6) if name == "polynomial-large" else item
+    return replace(item, points=1000, update=Sgd(1e-6)) if name == "polynomial-large" else item
 
 
 @pytest.fixture(params=PROBLEMS)
 def item(request: pytest.FixtureRequest) -> Any:
     return small(request.param)
-
-
-@pytest.fixture
-def hand_written(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module("hand_written")
 
 
 def test_every_way_of_running_a_problem_has_the_same_losses(item: Any) -> None:
@@ -69,18 +59,6 @@ def test_a_peer_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert peers.available() == []
     assert peers.missing("torch.compile") == "torch is not installed"
-
-
-@pytest.mark.needs_gxx
-def test_c_agrees_with_numpy(hand_written: Any, item: Any) -> None:
-    if not any(map(shutil.which, ("gcc", "cc", "clang", "g++"))):
-        pytest.skip("no C compiler")
-    found = hand_written.contenders(item)
-    agree({"NumPy": Contender(item.numpy()), "C": found["C"]}, steps=5)
-    first, many = hand_written.InC(item), hand_written.InC(item)
-    losses = [first.step() for _ in range(4)]
-    many.many(4)
-    np.testing.assert_allclose(many.losses[:4], losses)
 
 
 def test_each_start_is_new_memory(item: Any) -> None:

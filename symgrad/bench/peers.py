@@ -12,8 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.bench.problems import Problem
 from symgrad.bench.timing import Step
+from symgrad.bench.workload import (
+    Adam,
+    Formula,
+    Sgd,
+    Workload,
+    gradients_step,
+    optimizer_of,
+    tensors,
+)
 
 
 def missing(name: str) -> str | None:
@@ -31,107 +39,172 @@ def available(names: list[str] | None = None) -> list[str]:
     return [name for name in names or list(PEERS) if missing(name) is None]
 
 
-def expression(problem: Problem, params: Any, x: Any, y: Any, relu: Callable[[Any], Any]) -> Any:
-    """The loss in operators every library has."""
-    if problem.kind == "two_layer":
-        w1, w2 = params
-        return ((relu(x @ w1) @ w2 - y) ** 2).sum()
-    a, b, c, d = params
-    if problem.kind == "legendre":
-        u = c + d * x
-        return ((a + b * (0.5 * (5 * u**3 - 3 * u)) - y) ** 2).sum()
-    return ((a + b * x + c * x**2 + d * x**3 - y) ** 2).sum()
-
-
-def torch_eager(problem: Problem) -> Step:
-    """PyTorch with its tape, the update in place under `no_grad`, as in the tutorial."""
+def torch_eager(workload: Workload) -> Step:
+    """PyTorch with its tape: plain descent in place under `no_grad`, other updates by fused optimizers."""
     import torch
 
-    x, y = (torch.from_numpy(array) for array in problem.data())
-    params = [torch.from_numpy(array).requires_grad_() for array in problem.start()]
-    rate = problem.rate
+    params, loss_of = workload.network(torch)
+    return torch_step(workload, params, loss_of)
+
+
+def torch_compiled(workload: Workload) -> Step:
+    """PyTorch's compiler: a formula's loss, gradients and update as one graph, else a module's loss."""
+    import torch
+
+    if not isinstance(workload, Formula):
+        leaves, compute = workload.network(torch)
+        return torch_step(workload, leaves, torch.compile(compute, fullgraph=True))
+    data = tensors(torch, workload.data())
+    params = tensors(torch, workload.start())
+    rule = workload.update
+    assert rule is None or isinstance(rule, Sgd)
+    value_of = workload.formula
+
+    def loss_of(params: Any) -> Any:
+        return value_of(torch, params, *data)
+
+    @torch.compile(fullgraph=True)
+    def update(params: Any) -> Any:
+        grads, loss = torch.func.grad_and_value(loss_of)(params)
+        if rule is None:
+            return loss, grads
+        for param, grad in zip(params, grads):
+            param.sub_(grad, alpha=rule.rate)
+        return loss, None
 
     def step() -> float:
-        loss = expression(problem, params, x, y, torch.relu)
-        loss.backward()
         with torch.no_grad():
-            for param in params:
-                assert param.grad is not None
-                param -= rate * param.grad
-                param.grad = None
+            return float(update(params)[0].item())
+
+    return step
+
+
+def torch_step(workload: Workload, params: list[Any], loss_of: Callable[..., Any]) -> Step:
+    """The step around a loss that torch differentiates."""
+    import torch
+
+    data = tensors(torch, workload.data())
+    rule = workload.update
+    if rule is None:
+        gradients = gradients_step(params, loss_of)
+        return lambda: float(gradients(*data).item())
+    if isinstance(rule, Sgd) and not rule.momentum:
+        rate = rule.rate
+
+        def descend() -> float:
+            loss = loss_of(*data)
+            loss.backward()
+            with torch.no_grad():
+                for param in params:
+                    param -= rate * param.grad
+                    param.grad = None
+            return float(loss.item())
+
+        return descend
+    optimizer = optimizer_of(torch, rule, params, fused=True)
+
+    def step() -> float:
+        optimizer.zero_grad()
+        loss = loss_of(*data)
+        loss.backward()
+        optimizer.step()
         return float(loss.item())
 
     return step
 
 
-def torch_compiled(problem: Problem) -> Step:
-    """PyTorch's compiler on loss, gradients and update as one graph."""
-    import torch
-
-    x, y = (torch.from_numpy(array) for array in problem.data())
-    params = tuple(torch.from_numpy(array) for array in problem.start())
-    rate = problem.rate
-
-    def loss_of(params: Any) -> Any:
-        return expression(problem, params, x, y, torch.relu)
-
-    @torch.compile(fullgraph=True)
-    def update(params: Any) -> Any:
-        grads, loss = torch.func.grad_and_value(loss_of)(params)
-        for param, grad in zip(params, grads):
-            param.sub_(grad, alpha=rate)
-        return loss
-
-    def step() -> float:
-        with torch.no_grad():
-            return float(update(params).item())
-
-    return step
-
-
-def jax_jitted(problem: Problem) -> Step:
-    """JAX: one jitted function from parameters to parameters, their buffers donated."""
+def jax_jitted(workload: Workload) -> Step:
+    """JAX: one jitted function from parameters and state to the next, their buffers donated."""
     import jax
     import jax.numpy as jnp
 
-    x, y = (jnp.asarray(array) for array in problem.data())
-    params = tuple(jnp.asarray(array) for array in problem.start())
-    rate = np.float32(problem.rate)
+    data = tuple(jnp.asarray(array) for array in workload.data())
+    params = tuple(jnp.asarray(array) for array in workload.start())
+    state = workload.jax_state()
+    rule, loss_of = workload.update, workload.jax_loss
+    differentiate = jax.value_and_grad(loss_of, has_aux=True)
+    if rule is None:
+        gradients = jax.jit(differentiate)
 
-    def loss_of(params: Any, x: Any, y: Any) -> Any:
-        return expression(problem, params, x, y, lambda h: jnp.maximum(h, 0))
+        def gradient_step() -> float:
+            (loss, _), _grads = gradients(params, state, *data)
+            return float(loss)
 
-    def update(params: Any, x: Any, y: Any) -> Any:
-        loss, grads = jax.value_and_grad(loss_of)(params, x, y)
-        return loss, tuple(param - rate * grad for param, grad in zip(params, grads))
+        return gradient_step
+    start, descend = jax_update(rule)
+    slots = start(params)
 
-    jitted = jax.jit(update, donate_argnums=0)
+    def update(params: Any, slots: Any, state: Any, *data: Any) -> Any:
+        (loss, state), grads = differentiate(params, state, *data)
+        params, slots = descend(params, slots, grads)
+        return loss, params, slots, state
+
+    jitted = jax.jit(update, donate_argnums=(0, 1, 2))
 
     def step() -> float:
-        nonlocal params
-        loss, params = jitted(params, x, y)
+        nonlocal params, slots, state
+        loss, params, slots, state = jitted(params, slots, state, *data)
         return float(loss)
 
     return step
 
 
-def pytensor_function(problem: Problem) -> Step:
+def jax_update(rule: Sgd | Adam) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """An update for JAX: the first slots for some parameters, and the function that steps both."""
+    import jax.numpy as jnp
+
+    def zeros(params: Any) -> Any:
+        return tuple(jnp.zeros_like(param) for param in params)
+
+    if isinstance(rule, Adam):
+        rate, b1, b2, eps = rule.rate, 0.9, 0.999, 1e-8
+
+        def adam(params: Any, slots: Any, grads: Any) -> Any:
+            count, means, squares = slots
+            count = count + 1
+            means = tuple(b1 * m + (1 - b1) * g for m, g in zip(means, grads))
+            squares = tuple(b2 * v + (1 - b2) * g * g for v, g in zip(squares, grads))
+            size, spread = rate / (1 - b1**count), jnp.sqrt(1 - b2**count)
+            params = tuple(p - size * m / (jnp.sqrt(v) / spread + eps)
+                           for p, m, v in zip(params, means, squares))  # fmt: skip
+            return params, (count, means, squares)
+
+        return lambda params: (jnp.zeros((), "float32"), zeros(params), zeros(params)), adam
+    size, momentum = np.float32(rule.rate), rule.momentum
+
+    def descend(params: Any, slots: Any, grads: Any) -> Any:
+        if momentum:
+            slots = grads = tuple(momentum * v + g for v, g in zip(slots, grads))
+        return tuple(param - size * grad for param, grad in zip(params, grads)), slots
+
+    return lambda params: zeros(params) if momentum else (), descend
+
+
+def pytensor_function(workload: Workload) -> Step:
     """PyTensor: shared variables and one compiled function whose updates are the step."""
     import pytensor
     import pytensor.tensor as pt
 
-    x, y = (pytensor.shared(array) for array in problem.data())
-    params = [pytensor.shared(array) for array in problem.start()]
-    loss = expression(problem, params, x, y, lambda h: pt.maximum(h, np.float32(0)))
+    class Words:
+        """What formulas ask for by name."""
+
+        @staticmethod
+        def relu(h: Any) -> Any:
+            return pt.maximum(h, np.float32(0))
+
+    assert isinstance(workload, Formula) and isinstance(workload.update, Sgd)
+    data = [pytensor.shared(array) for array in workload.data()]
+    params = [pytensor.shared(array) for array in workload.start()]
+    loss = workload.formula(Words, params, *data)
     grads = pt.grad(loss, params)
-    rate = np.float32(problem.rate)
+    rate = np.float32(workload.update.rate)
     updates = [(param, param - rate * grad) for param, grad in zip(params, grads)]
     function = pytensor.function([], loss, updates=updates)
     function.trust_input = True
     return lambda: float(function())
 
 
-PEERS: dict[str, Callable[[Problem], Step]] = {
+PEERS: dict[str, Callable[[Workload], Step]] = {
     "pytensor": pytensor_function,
     "jax": jax_jitted,
     "torch": torch_eager,

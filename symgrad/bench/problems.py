@@ -1,151 +1,122 @@
-"""The training steps of the documents, each for every way of running it, from the same numbers.
-
-A step has no arguments, changes its own parameters and returns the loss as a Python float, which is
-what a training loop that reports its loss pays for.
-"""
+"""The training steps of the documents: what `symgrad bench` runs, and the first rows of the peers' table."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-import symgrad as sg
 from symgrad.bench import by_hand
 from symgrad.bench.timing import Step
+from symgrad.bench.workload import Arrays, Formula, Loss, Sgd, normal, parameters
 
-Arrays = tuple[np.ndarray, ...]
+EVERYWHERE = ("pytensor", "torch", "torch.compile", "jax")
 
 
 @dataclass(frozen=True)
-class Problem:
-    """One training step: its data, first parameters, learning rate and how the update is written."""
+class Polynomial(Formula):
+    """a + b x + c x^2 + d x^3 against sin(x)."""
 
-    name: str
-    title: str
-    kind: str
-    sizes: tuple[int, ...]
-    rate: float
-    by_optimizer: bool = False
+    update: Sgd
+    points: int
+    peers: ClassVar[tuple[str, ...]] = EVERYWHERE
 
     def data(self) -> Arrays:
-        """What is fitted: x and y."""
-        if self.kind == "two_layer":
-            rows, inputs, _, outputs = self.sizes
-            rng = np.random.default_rng(0)
-            return normal(rng, rows, inputs), normal(rng, rows, outputs)
-        x = np.linspace(-math.pi, math.pi, self.sizes[0], dtype=np.float32)
+        x = np.linspace(-math.pi, math.pi, self.points, dtype=np.float32)
         return x, np.sin(x)
 
     def start(self) -> Arrays:
-        """Fresh arrays with the parameters' first values."""
         rng = np.random.default_rng(1)
-        if self.kind == "two_layer":
-            _, inputs, hidden, outputs = self.sizes
-            return normal(rng, inputs, hidden), normal(rng, hidden, outputs)
-        if self.kind == "legendre":
-            return tuple(np.array(value, np.float32) for value in (0.0, -1.0, 0.0, 0.3))
         return tuple(normal(rng) for _ in range(4))
 
+    def formula(self, words: Any, params: Any, x: Any, y: Any) -> Any:
+        a, b, c, d = params
+        return ((a + b * x + c * x**2 + d * x**3 - y) ** 2).sum()
+
     def numpy(self) -> Step:
-        """Forward, backward and update written out in NumPy, as the documents begin."""
-        maker: Callable[..., Step] = getattr(by_hand, self.kind)
-        return maker(*self.data(), *self.start(), rate=self.rate)
-
-    def eager(self) -> Step:
-        """Tensors and the tape, op by op."""
-        function, x, y = self.training_step()
-        return lambda: float(function(x, y).item())
-
-    def compiled(self, backend: str = "auto") -> Step:
-        """The very same function under `sg.compile`."""
-        function, x, y = self.training_step()
-        step = sg.compile(function, backend=backend, fullgraph=True)
-        return lambda: float(step(x, y).item())
-
-    def training_step(self) -> tuple[Callable[..., Any], sg.Tensor, sg.Tensor]:
-        """The step as a function of x and y, and these two."""
-        x, y = (sg.from_numpy(array) for array in self.data())
-        params = [sg.from_numpy(array).requires_grad_() for array in self.start()]
-        loss_of, rate = LOSSES[self.kind], self.rate
-        optimizer = sg.optim.SGD(params, lr=rate)
-
-        def by_hand_step(x: Any, y: Any) -> Any:
-            loss = loss_of(params, x, y)
-            loss.backward()
-            with sg.no_grad():
-                for param in params:
-                    param -= rate * param.grad  # type: ignore[operator]
-                    param.grad = None
-            return loss
-
-        def optimizer_step(x: Any, y: Any) -> Any:
-            optimizer.zero_grad()
-            loss = loss_of(params, x, y)
-            loss.backward()
-            optimizer.step()
-            return loss
-
-        return optimizer_step if self.by_optimizer else by_hand_step, x, y
+        return by_hand.polynomial(*self.data(), *self.start(), rate=self.update.rate)
 
 
-def normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    """Standard normal float32 numbers."""
-    return np.asarray(rng.standard_normal(shape), np.float32)
+@dataclass(frozen=True)
+class Legendre(Polynomial):
+    """a + b P3(c + d x), P3 a Function with its own gradient where the tape is PyTorch's."""
+
+    def start(self) -> Arrays:
+        return tuple(np.array(value, np.float32) for value in (0.0, -1.0, 0.0, 0.3))
+
+    def formula(self, words: Any, params: Any, x: Any, y: Any) -> Any:
+        a, b, c, d = params
+        u = c + d * x
+        return ((a + b * (0.5 * (5 * u**3 - 3 * u)) - y) ** 2).sum()
+
+    def network(self, lib: Any) -> tuple[list[Any], Loss]:
+        a, b, c, d = params = parameters(lib, self.start())
+        p3 = legendre_function(lib).apply
+        return params, lambda x, y: (a + b * p3(c + d * x) - y).pow(2).sum()
+
+    def numpy(self) -> Step:
+        return by_hand.legendre(*self.data(), *self.start(), rate=self.update.rate)
 
 
-class LegendrePolynomial3(sg.autograd.Function):
+def legendre_function(lib: Any) -> Any:
     """P3(x) = (5 x^3 - 3 x) / 2 with its own gradient, as in the tutorial."""
 
-    @staticmethod
-    def forward(ctx: Any, input: Any) -> Any:
-        ctx.save_for_backward(input)
-        return 0.5 * (5 * input**3 - 3 * input)
+    class LegendrePolynomial3(lib.autograd.Function):  # type: ignore[misc, name-defined]
+        @staticmethod
+        def forward(ctx: Any, input: Any) -> Any:
+            ctx.save_for_backward(input)
+            return 0.5 * (5 * input**3 - 3 * input)
 
-    @staticmethod
-    def backward(ctx: Any, grad_output: Any) -> Any:
-        (input,) = ctx.saved_tensors
-        return grad_output * 1.5 * (5 * input**2 - 1)
+        @staticmethod
+        def backward(ctx: Any, grad_output: Any) -> Any:
+            (input,) = ctx.saved_tensors
+            return grad_output * 1.5 * (5 * input**2 - 1)
 
-
-def polynomial(params: Any, x: Any, y: Any) -> Any:
-    """Squared error of a + b x + c x^2 + d x^3."""
-    a, b, c, d = params
-    return (a + b * x + c * x**2 + d * x**3 - y).pow(2).sum()
+    return LegendrePolynomial3
 
 
-def legendre(params: Any, x: Any, y: Any) -> Any:
-    """Squared error of a + b P3(c + d x)."""
-    a, b, c, d = params
-    return (a + b * LegendrePolynomial3.apply(c + d * x) - y).pow(2).sum()
+@dataclass(frozen=True)
+class TwoLayer(Formula):
+    """relu(x w1) w2."""
 
+    update: Sgd
+    sizes: tuple[int, int, int, int]  # batch, inputs, hidden, outputs
+    peers: ClassVar[tuple[str, ...]] = EVERYWHERE
 
-def two_layer(params: Any, x: Any, y: Any) -> Any:
-    """Squared error of relu(x w1) w2."""
-    w1, w2 = params
-    return (x.mm(w1).clamp(min=0).mm(w2) - y).pow(2).sum()
+    def data(self) -> Arrays:
+        rows, inputs, _, outputs = self.sizes
+        rng = np.random.default_rng(0)
+        return normal(rng, rows, inputs), normal(rng, rows, outputs)
 
+    def start(self) -> Arrays:
+        _, inputs, hidden, outputs = self.sizes
+        rng = np.random.default_rng(1)
+        return normal(rng, inputs, hidden), normal(rng, hidden, outputs)
 
-LOSSES = {"polynomial": polynomial, "legendre": legendre, "two_layer": two_layer}
+    def formula(self, words: Any, params: Any, x: Any, y: Any) -> Any:
+        w1, w2 = params
+        return ((words.relu(x @ w1) @ w2 - y) ** 2).sum()
+
+    def numpy(self) -> Step:
+        return by_hand.two_layer(*self.data(), *self.start(), rate=self.update.rate)
+
 
 # The large polynomial's sums are 5,000 times those of the small one, and its rate as much smaller.
-PROBLEMS = {
+PROBLEMS: dict[str, Formula] = {
     p.name: p
     for p in (
-        Problem("polynomial", "polynomial, 2,000 points", "polynomial", (2000,), 1e-6),
-        Problem("polynomial-sgd", "polynomial, optim.SGD", "polynomial", (2000,), 1e-6, True),
-        Problem("legendre", "Legendre P3, 2,000 points", "legendre", (2000,), 5e-6),
-        Problem("polynomial-large", "polynomial, 10,000,000 points", "polynomial", (10**7,), 2e-10),
-        Problem("two-layer-small", "two-layer 50×40×100×10", "two_layer", (50, 40, 100, 10), 1e-5),
-        Problem("two-layer", "two-layer 64×1000×100×10", "two_layer", (64, 1000, 100, 10), 1e-6),
+        Polynomial("polynomial", "polynomial, 2,000 points", Sgd(1e-6), 2000),
+        Legendre("legendre", "Legendre P3, 2,000 points", Sgd(5e-6), 2000),
+        Polynomial("polynomial-large", "polynomial, 10,000,000 points", Sgd(2e-10), 10**7),
+        TwoLayer("two-layer-small", "two-layer 50×40×100×10", Sgd(1e-5), (50, 40, 100, 10)),
+        TwoLayer("two-layer", "two-layer 64×1000×100×10", Sgd(1e-6), (64, 1000, 100, 10)),
     )
 }
 
 
-def problem(name: str) -> Problem:
+def problem(name: str) -> Formula:
     """The problem called `name`; ValueError names those there are."""
     if name not in PROBLEMS:
         raise ValueError(f"no problem {name!r}; there are {', '.join(PROBLEMS)}")

@@ -68,7 +68,9 @@ def contender(lib: Any, name: str, size: int, recorded: bool) -> Contender:
 
 def loop_seconds() -> float:
     """What a turn of the loop and the call of a function cost by themselves."""
-    nothing = lambda: None
+
+    def nothing() -> None: ...
+
     found = []
     for _ in range(200):
         begin = time.perf_counter()
@@ -127,7 +129,7 @@ def main() -> int:
         rows.append(("geometric mean", "", "", geometric(every["plain"]), "", "", geometric(every["recorded"])))
         table.show(f"Eager, {size:,} float32 elements",
                    ("", "plain", "torch", "ratio", "recorded", "torch", "ratio"), rows,
-                   note="Lower deciles of short turns in rotation, less the loop's own time; torch on one thread.")  # fmt: skip
+                   note="Lower deciles of short turns in rotation, less the loop's own time; torch: one thread.")
     if ratios:
         print(f"geometric mean of all {len(ratios)} ratios to torch: {geometric(ratios)}")
     return 0

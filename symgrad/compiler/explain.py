@@ -1,34 +1,42 @@
-"""`compiled.explain()`: what was fused, what it moves through memory, and why it was traced again."""
+"""`compiled.explain()`: what was fused, what it moves through memory and in what time, and why it was traced again."""
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from symgrad.compiler.measure import floor_seconds, kernel_seconds
 from symgrad.ir.graph import Value
 
 if TYPE_CHECKING:
     from symgrad.compiler.compiled import Compiled
-    from symgrad.compiler.program import Program
     from symgrad.compiler.variant import Variant
 
 
 class Explanation:
-    """Tables as text (and as rows): kernels of each variant, paths taken, misses of the guards."""
+    """Tables as text (and as rows): kernels of each variant, paths taken, misses of the guards.
+
+    Kernels are timed when the table is first looked at (a fraction of a second for each variant).
+    """
 
     def __init__(self, compiled: "Compiled"):
         self.name = compiled.__name__
-        self.kernels = [
-            row for known in compiled.variants.values() for v in known for row in kernel_rows(v.program)]
+        self._variants = [v for known in compiled.variants.values() for v in known]
         self.variants = sum(map(len, compiled.variants.values()))
         self.paths = [(str(number + 1), str(v.calls), conditions(v)) for known in compiled.variants.values()
                       for number, v in enumerate(v for v in known if v.traced.branches)]  # fmt: skip
         self.misses = list(compiled.misses)
         self.eager = list(compiled.eager.values())
 
+    @cached_property
+    def kernels(self) -> list[tuple[str, ...]]:
+        """One row per kernel of each variant, as the table has them."""
+        return [row for v in self._variants for row in kernel_rows(v)]
+
     def __str__(self) -> str:
         lines = [f"{self.name}: {self.variants} variant{'s' if self.variants != 1 else ''}"]
         if self.kernels:
-            lines += ["", *table(("kernel", "ops", "reads", "writes", "not fused further because"), self.kernels)]
+            lines += ["", *table(HEAD, self.kernels)]
         if self.paths:
             lines += ["", *table(("path", "calls", "conditions on tensors' values"), self.paths)]
         if self.misses:
@@ -40,16 +48,33 @@ class Explanation:
     __repr__ = __str__
 
 
-def kernel_rows(program: "Program") -> list[tuple[str, ...]]:
-    """One row per step: name, equations, bytes read and written once, why it stands alone."""
+HEAD = ("kernel", "ops", "reads", "writes", "floor", "time", "share", "not fused further because")
+
+
+def kernel_rows(variant: "Variant") -> list[tuple[str, ...]]:
+    """One row per step: name, equations, bytes read and written once, the least time that takes, the time
+    measured (where the program is one native function), the share of it that is the floor, why it stands alone.
+    """
+    program = variant.program
     if program.backend == "reference":
         return []
     rows: list[tuple[str, ...]] = []
+    taken = kernel_seconds(variant) if program.backend == "numba" and program.split is None else {}
     for schedule in program.schedule.values():
         for step in schedule.steps:
-            ops = " ".join(eqn.prim.name for eqn in step.eqns)
-            rows.append((step.name, shorten(ops, 40), size(step.reads), size(step.writes), step.reason))
+            ops = shorten(" ".join(eqn.prim.name for eqn in step.eqns), 40)
+            least, spent = floor_seconds(step), taken.get(step.name)
+            times = (seconds(least), seconds(spent) if spent else "–", f"{least / spent:.0%}" if spent else "–")
+            rows.append((step.name, ops, size(step.reads), size(step.writes), *times, step.reason))
     return rows
+
+
+def seconds(time: float) -> str:
+    """A time in words."""
+    for unit, scale in (("ns", 1e-9), ("µs", 1e-6), ("ms", 1e-3)):
+        if time < 999.5 * scale:
+            return f"{time / scale:.3g} {unit}"
+    return f"{time:.3g} s"
 
 
 def conditions(variant: "Variant") -> str:

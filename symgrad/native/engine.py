@@ -56,11 +56,21 @@ def machine_code(assembly: str) -> bytes:
 _methods: list[MethodDef] = []  # a function reads its own when it dies, after all that it holds
 
 
-def loaded(code: bytes, name: str) -> Any:
-    """The entry of an object file as a Python function of positional arguments; it keeps the code in memory."""
+def in_memory(code: bytes) -> Any:
+    """An object file in memory, as long as what is returned lives."""
     engine = llvm().create_mcjit_compiler(llvm().parse_assembly(""), machine())
     engine.add_object_file(llvm().ObjectFileRef.from_data(code))
     engine.finalize_object()
+    return engine
+
+
+def loaded(code: bytes, name: str) -> Any:
+    """The entry of an object file as a Python function of positional arguments; it keeps the code in memory."""
+    return entry_of(in_memory(code), name)
+
+
+def entry_of(engine: Any, name: str) -> Any:
+    """The entry of code in memory as a Python function."""
     method = MethodDef(name.encode(), engine.get_function_address(NAME), FASTCALL, None)
     _methods.append(method)
     new = ctypes.pythonapi.PyCFunction_NewEx

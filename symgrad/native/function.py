@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import ctypes
 from functools import cache, cached_property
 from typing import Any
 
@@ -63,6 +64,16 @@ class Function:
                 self.storage.save(signature, found)
         code = self.compiled[signature.args] = engine.loaded(found, self.name)
         return code
+
+    def timed(self, signature: types.Signature) -> tuple[Any, Any]:
+        """The native function, and an array of the nanoseconds that each of its statements has taken so far."""
+        from symgrad.native import engine
+
+        module = Module(timed=self)
+        code = engine.machine_code(module.text(self, signature.args, bool(self.options.get("nogil"))))
+        memory = engine.in_memory(code)
+        clock = (ctypes.c_int64 * module.clock()).from_address(memory.get_global_value_address("clock"))
+        return engine.entry_of(memory, self.name), np.ctypeslib.as_array(clock)
 
     def assembly(self, signature: types.Signature) -> str:
         """LLVM's assembly for a signature, before any optimisation."""

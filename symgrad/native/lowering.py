@@ -7,6 +7,7 @@ registers. Subscripts are never negative and slices lie in their arrays: the emi
 from __future__ import annotations
 
 import ast
+import time
 from typing import TYPE_CHECKING, Any
 
 from symgrad.native import operators
@@ -51,7 +52,10 @@ class Lowering(Expressions):
             raise UnsupportedError(f"{self.symbol}: {len(self.types)} arguments for {len(names)} parameters")
         for name, type in zip(names, self.types):
             self.parameter(name, type)
-        self.body(self.function.tree.body)
+        if self.module.timed is self.function:
+            self.timed_body(self.function.tree.body)
+        else:
+            self.body(self.function.tree.body)
         if not self.ended:
             self.leave(None)
         inline = "alwaysinline" if self.function.options.get("forceinline") else "noinline"
@@ -78,6 +82,26 @@ class Lowering(Expressions):
             if self.ended:
                 return
             getattr(self, f"do_{type(statement).__name__}", self.refuse)(statement)
+
+    def timed_body(self, statements: list[ast.stmt]) -> None:
+        """The statements with a clock read before and after each."""
+        self.module.clock()
+        slot = self.asm.name("%time")
+        self.asm.slots.append(f"  {slot} = alloca [2 x i64]")
+
+        def now() -> str:
+            self.asm.line(f"call i32 @clock_gettime(i32 {time.CLOCK_MONOTONIC}, ptr {slot})")
+            whole = self.asm.set(f"mul i64 {self.asm.set(f'load i64, ptr {slot}')}, 1000000000")
+            rest = self.asm.set(f"getelementptr inbounds i64, ptr {slot}, i64 1")
+            return self.asm.set(f"add i64 {whole}, {self.asm.set(f'load i64, ptr {rest}')}")
+
+        for place, statement in enumerate(statements):
+            begin = now()
+            self.body([statement])
+            spent = self.asm.set(f"sub i64 {now()}, {begin}")
+            sum_at = self.asm.set(f"getelementptr inbounds i64, ptr @clock, i64 {place}")
+            total = self.asm.set(f"add i64 {self.asm.set(f'load i64, ptr {sum_at}')}, {spent}")
+            self.asm.line(f"store i64 {total}, ptr {sum_at}")
 
     def refuse(self, node: ast.AST) -> Any:
         raise UnsupportedError(f"{self.symbol}: cannot compile {ast.unparse(node)!r}")

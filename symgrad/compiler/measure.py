@@ -1,0 +1,122 @@
+"""How long each kernel of a program takes, beside the least time that its memory traffic or arithmetic needs.
+
+The program is compiled once more with a clock read between the entry's statements, and run on arrays made
+up for its types: random floats, zeros for integers. The state of the user's program is not touched.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import time
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from symgrad.compiler.results import Arena
+from symgrad.ir.primitive import Gemm
+from symgrad.native import Function
+from symgrad.passes.schedule import Kernel, Step
+
+if TYPE_CHECKING:
+    from symgrad.compiler.variant import Variant
+
+RUNS = 30
+
+
+def kernel_seconds(variant: "Variant") -> dict[str, float]:
+    """Seconds of each step by name (the least of several runs); empty where the entry is not one native function."""
+    function = variant.entry.function
+    if not isinstance(function, Function) or f"{function.name.upper()}_SIGNATURE" not in function.globals:
+        return {}
+    steps = next(iter(variant.program.schedule.values())).steps
+    places = actions(function.tree)
+    if len(places) != len(steps):
+        return {}
+    run, clock = function.timed(function.globals[f"{function.name.upper()}_SIGNATURE"])
+    arguments = made_up(variant)
+    with np.errstate(all="ignore"):
+        run(*arguments)  # page faults and cold caches
+        best = np.full(clock.shape, np.inf)
+        for _ in range(RUNS):
+            clock[:] = 0
+            run(*arguments)
+            best = np.minimum(best, clock)
+    return {step.name: float(best[place]) * 1e-9 for step, place in zip(steps, places)}
+
+
+def actions(tree: ast.FunctionDef) -> list[int]:
+    """Which statements of an entry do something: calls, and loops of calls."""
+    return [n for n, s in enumerate(tree.body) if isinstance(s, ast.For)
+            or isinstance(s, ast.Expr) and isinstance(s.value, ast.Call)]  # fmt: skip
+
+
+def made_up(variant: "Variant") -> list[Any]:
+    """Arguments of an entry's types."""
+    rng = np.random.default_rng(0)
+    graph, arena = variant.graph, Arena(variant.layout)
+    found: list[Any] = []
+    for number, p in enumerate(variant.entry.params):
+        if p.kind in ("input", "cell", "out"):
+            kind = {"input": graph.inputs, "cell": graph.cells, "out": graph.outputs}[p.kind][p.index].type
+            shape = tuple(int(e) for e in kind.shape)
+            floats = kind.dtype.is_floating_point
+            found.append(rng.random(shape).astype(kind.dtype.np) if floats else np.zeros(shape, kind.dtype.np))
+        elif p.kind == "host":
+            found.append(variant.host_constants.get(number, 1.0 if p.dtype.is_floating_point else 1))
+        elif p.kind == "ws":
+            found.append(np.zeros(int(p.size), p.dtype.np))
+        elif p.kind == "pack":
+            found.append(arena.arrays[p.name])
+        else:
+            found.append(-1 if p.name == "task" else 0)
+    return found
+
+
+def floor_seconds(step: Step) -> float:
+    """The least time of a step: its bytes at this machine's speed, or its multiplications and additions."""
+    nbytes = sum(int(v.type.nbytes) for v in (*step.reads, *step.writes))
+    moved = nbytes / bytes_per_second(nbytes)
+    if isinstance(step, Kernel) or not isinstance(step.eqn.prim.lower, Gemm):
+        return moved
+    a, out = step.eqn.inputs[0].type, step.eqn.out.type
+    work = 2.0 * int(out.size) * int(a.shape[-1])
+    return max(moved, work / operations_per_second(str(out.dtype.np)))
+
+
+def bytes_per_second(nbytes: int) -> float:
+    """How fast this machine copies that much memory, on one thread: caches make little fast."""
+    return _copied(max(14, min(math.ceil(math.log2(max(nbytes, 1))), 26)))
+
+
+@cache
+def _copied(power: int) -> float:
+    """Bytes read and written a second by copies within 2^power bytes."""
+    a = np.zeros(1 << (power - 4))
+    b = np.empty_like(a)
+    return 2 * a.nbytes / least(lambda: np.copyto(b, a))
+
+
+@cache
+def operations_per_second(dtype: str) -> float:
+    """How many multiplications and additions a second a large product of matrices does."""
+    a = np.ones((768, 768), dtype)
+    out = np.empty_like(a)
+    return 2.0 * 768**3 / least(lambda: np.matmul(a, a, out))
+
+
+def least(work: Any, turns: int = 7) -> float:
+    """The shortest of several timings, each long enough to be read."""
+    work()
+    count, best = 1, math.inf
+    while turns:
+        begin = time.perf_counter()
+        for _ in range(count):
+            work()
+        taken = time.perf_counter() - begin
+        if taken < 2e-4 and count < 1 << 16:
+            count *= 4
+            continue
+        best, turns = min(best, taken / count), turns - 1
+    return best

@@ -13,12 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.codegen import numba_helpers, special_helpers, vector_math
+from symgrad.codegen import (
+    numba_helpers,
+    special_helpers,
+    vector_erf,
+    vector_math,
+    vector_trigonometry,
+)
 from symgrad.codegen.loops import INDEX, Const, For, Function, If, Op
 from symgrad.codegen.printer import ATOM, COMPARE, TERNARY, UNARY, Printer
 from symgrad.codegen.random_helpers import HELPERS as SAMPLERS
 from symgrad.codegen.scalars import INTEGER, SPELLINGS
-from symgrad.dtypes import BOOL, FLOATING, INTEGRAL, DType, int64
+from symgrad.dtypes import BOOL, FLOATING, INTEGRAL, DType, float32, int64
 
 TYPE_NAMES = {"bool": "bool_"}
 
@@ -78,10 +84,11 @@ def _to_int64(x):
     return int64(x) if fits else int64(-9223372036854775807) - int64(1)
 ''',
 }  # fmt: skip
-HELPERS |= vector_math.HELPERS | numba_helpers.HELPERS | special_helpers.NUMBA
+HELPERS |= vector_math.HELPERS | vector_trigonometry.HELPERS | vector_erf.HELPERS
+HELPERS |= numba_helpers.HELPERS | special_helpers.NUMBA
 
 
-NEEDS = vector_math.NEEDS | special_helpers.NEEDS
+NEEDS = vector_math.NEEDS | vector_erf.NEEDS | special_helpers.NEEDS
 
 
 class NumbaPrinter(Printer):
@@ -227,7 +234,9 @@ class NumbaPrinter(Printer):
         args = [self.expr(a) for a in op.args]
         if op.fn == "pow":
             args = [self.expr(op.args[0], ATOM), self.expr(op.args[1], UNARY)]
-        text = SPELLINGS[op.fn].numba.format(*args, t=op.dtype.name)
+        spelling = SPELLINGS[op.fn]
+        narrow = spelling.numba32 if op.dtype is float32 else ""
+        text = (narrow or spelling.numba).format(*args, t=op.dtype.name)
         name = text.partition("(")[0]
         if name in HELPERS:
             self.need(name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,15 @@ from symgrad.errors import BackendError
 
 @dataclass(frozen=True)
 class Spelling:
-    """A function's text per backend; `{0}`, `{1}` are its arguments, `{t}` the dtype's name."""
+    """A function's text per backend; `{0}`, `{1}` are its arguments, `{t}` the dtype's name.
+
+    `cuda64` and `numba32` stand for one precision, where the two differ.
+    """
 
     numba: str
     cuda: str
     cuda64: str = ""
+    numba32: str = ""
 
 
 def _c(name: str, numba: str = "", arguments: int = 1) -> Spelling:
@@ -36,9 +40,10 @@ def _c(name: str, numba: str = "", arguments: int = 1) -> Spelling:
 
 SPELLINGS: dict[str, Spelling] = {
     **{name: _c(name, f"_{name}_{{t}}") for name in ("exp", "log", "tanh")},
+    **{name: replace(_c(name), numba32=f"_{name}_float32({{0}})") for name in (
+        "sin", "cos", "atan", "log1p", "expm1", "erf", "erfc")},
     **{name: _c(name) for name in (
-        "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "log1p", "expm1",
-        "erf", "erfc", "lgamma", "sqrt")},
+        "tan", "asin", "acos", "sinh", "cosh", "asinh", "acosh", "atanh", "lgamma", "sqrt")},
     **{name: _c(name, f"np.{name}") for name in ("floor", "ceil", "trunc", "rint", "exp2", "log2", "log10")},
     **{name: _c(name, "", 2) for name in ("atan2", "hypot", "copysign")},
     "fmod": _c("fmod", "np.fmod", 2),

@@ -118,6 +118,22 @@ class If:
 
 
 @dataclass(frozen=True)
+class Local:
+    """Memory of the kernel's own: `size` elements of `dtype`, not set to anything."""
+
+    name: str
+    dtype: DType
+    size: int
+
+
+@dataclass(frozen=True)
+class Do:
+    """A call that is made for what it stores."""
+
+    call: Op
+
+
+@dataclass(frozen=True)
 class Axis:
     """One extent of an iteration space."""
 
@@ -153,7 +169,7 @@ class Nest:
     reductions: tuple[Reduction, ...] = ()
 
 
-Stmt = Comment | Let | Assign | Store | For | If | Nest
+Stmt = Comment | Let | Assign | Store | For | If | Nest | Local | Do
 
 
 # -- functions ----------------------------------------------------------------------------------
@@ -181,7 +197,7 @@ class Function:
 
 # -- derived ------------------------------------------------------------------------------------
 
-_NODES = (Const, Var, Load, Op, Comment, Let, Assign, Store, For, If, Axis, Reduction, Nest)
+_NODES = (Const, Var, Load, Op, Comment, Let, Assign, Store, For, If, Axis, Reduction, Nest, Local, Do)
 
 
 def children(node: Any) -> Iterator[Any]:

@@ -19,7 +19,7 @@ RESERVED = frozenset(
      # the samplers' functions, printed into modules that draw
      "uniform", "normal", "randint", "counters_for", "words_per", "philox_rounds", "philox_words",
      "draws64", "uniform_from", "normal_from", "randint_from", "normal_quantile", "negative_log",
-     "polynomial"}
+     "polynomial", "draws", "draws_1", "draws_2", "draws_3", "first", "first_1", "first_2", "first_3"}
 )  # fmt: skip
 
 

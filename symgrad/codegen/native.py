@@ -12,6 +12,7 @@ from typing import Any
 
 from symgrad.codegen import blas, loops
 from symgrad.codegen.cpu_map import cpu_map
+from symgrad.codegen.draws import stage_draws
 from symgrad.codegen.equations import Equations, param
 from symgrad.codegen.loops import INDEX, Expr, Function
 from symgrad.codegen.lower import Argument, Lowered, extent_expr, lower
@@ -19,6 +20,7 @@ from symgrad.codegen.module import Packs, Param, entry_params, external_type, pa
 from symgrad.codegen.names import Names
 from symgrad.codegen.numba import NumbaPrinter, wrap_call
 from symgrad.codegen.numpy import comment_lines, strided
+from symgrad.codegen.random_helpers import HELPERS as SAMPLERS
 from symgrad.codegen.tasks import TASKS, Tasked, span, tasked
 from symgrad.codegen.tidy import tidy
 from symgrad.dtypes import DType, float64, int64
@@ -219,12 +221,13 @@ class _Entry:
             self.params += (
                 Param("sums", "ws", float64, (TASKS * self.tasked.sums,), size=TASKS * self.tasked.sums),
                 Param("task", "task", int64), Param("tasks", "task", int64, size=self.points()))  # fmt: skip
+        body = stage_draws(body)
         printer = NumbaPrinter()
         text = printer.function(Function(name, params, body, lowered.function.doc))
         self.used.helpers |= printer.helpers
         self.used.indices |= printer.indices
         self.used.types |= printer.types
-        self.used.samplers |= set(lowered.samplers)
+        self.used.samplers |= {n.fn for s in body for n in loops.walk(s) if isinstance(n, loops.Op)} & set(SAMPLERS)
         key = text.replace(f"def {name}(", "def (", 1)
         if key in self.bodies:
             return self.bodies[key]

@@ -20,7 +20,7 @@ from symgrad.codegen import (
     vector_math,
     vector_trigonometry,
 )
-from symgrad.codegen.loops import INDEX, Const, For, Function, If, Op
+from symgrad.codegen.loops import INDEX, Const, Do, For, Function, If, Local, Op
 from symgrad.codegen.printer import ATOM, COMPARE, TERNARY, UNARY, Printer
 from symgrad.codegen.random_helpers import HELPERS as SAMPLERS
 from symgrad.codegen.scalars import INTEGER, SPELLINGS
@@ -117,6 +117,10 @@ class NumbaPrinter(Printer):
         if isinstance(stmt, If):
             self.line(f"if {self.expr(stmt.test)}:")
             self.body(stmt.body)
+        elif isinstance(stmt, Local):
+            self.line(f"{stmt.name} = np.empty({stmt.size}, np.{stmt.dtype.name})")
+        elif isinstance(stmt, Do):
+            self.line(self.expr(stmt.call))
         else:
             super().stmt(stmt)
 

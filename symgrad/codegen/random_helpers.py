@@ -137,6 +137,20 @@ static __device__ unsigned int philox_u32(
 }
 """
 
+# A CPU's loop draws a block of numbers at a time (see codegen/draws.py): all four of each counter.
+_NUMBA_UNIFORM_BLOCK_F32 = """
+@nb.njit(fastmath=False, error_model="numpy")
+def uniform_block_f32(draws, seed, offset, first, count):
+    # The numbers of `count` elements, from the first of the counter that has element `first`.
+    begin = np.uint64(offset) + (first >> np.uint64(2))
+    for c in range(((first & np.uint64(3)) + count + np.uint64(3)) >> np.uint64(2)):
+        i = c << np.uint64(2)
+        draws[i] = uniform_f32(seed, begin, i)
+        draws[i | np.uint64(1)] = uniform_f32(seed, begin, i | np.uint64(1))
+        draws[i | np.uint64(2)] = uniform_f32(seed, begin, i | np.uint64(2))
+        draws[i | np.uint64(3)] = uniform_f32(seed, begin, i | np.uint64(3))
+"""
+
 _NUMBA_UNIFORM_F32 = """
 @nb.njit(fastmath=False, forceinline=True, error_model="numpy")
 def uniform_f32(seed, offset, i):
@@ -313,6 +327,7 @@ HELPERS: dict[str, Helper] = {
     "negative_log": _helper(_NUMBA_NEGATIVE_LOG, _CUDA_NEGATIVE_LOG),
     "normal_f64": _helper(_NUMBA_NORMAL_F64, _CUDA_NORMAL_F64, "philox_u64", "negative_log"),
     "normal_f32": _helper(_NUMBA_NORMAL_F32, _CUDA_NORMAL_F32, "normal_f64"),
+    "uniform_block_f32": _helper(_NUMBA_UNIFORM_BLOCK_F32, "", "uniform_f32"),
     "randint_i64": _helper(_NUMBA_RANDINT_I64, _CUDA_RANDINT_I64, "philox_u64"),
 }
 

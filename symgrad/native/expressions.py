@@ -205,6 +205,8 @@ class Expressions:
                 return calls.viewed(self.asm, owner, calls.CONVERSIONS[self.visit(node.args[0])])
             if isinstance(owner, Buffer) and node.func.attr == "ravel":
                 return calls.flat(self.asm, owner)
+        if self.callee(node) is np.empty:
+            return self.scratch(node)
         function, args = self.callee(node), [self.visit(a) for a in node.args]
         if isinstance(function, ExternalFunction):
             return calls.external(self.asm, function, args, self.module.declared)
@@ -212,6 +214,15 @@ class Expressions:
             return self.compiled(function, args)
         found = calls.built_in(self.asm, function, args, self.module.declared) if callable(function) else None
         return self.unknown(node) if found is None else found
+
+    def scratch(self, node: ast.Call) -> Buffer:
+        """`np.empty(number, dtype)`: memory of the function's frame."""
+        size, dtype = self.scalar(node.args[0]), calls.CONVERSIONS[self.visit(node.args[1])]
+        if size.number is None or size.number * dtype.nbytes > FRAME:
+            return self.unknown(node)  # type: ignore[no-any-return]
+        register = f"%{self.asm.name('s')}"
+        self.asm.slots.append(f"  {register} = alloca [{size.number} x {dtype.stored}], align 64")
+        return Buffer(register, dtype, (str(size.number),))
 
     def compiled(self, function: Any, args: list[Any]) -> Value | None:
         """A call of a function of the module, compiled for these types; if it raised, so does this one."""
@@ -252,6 +263,9 @@ def harmless(node: ast.expr) -> bool:
                 return False
     return True
 
+
+FRAME = 1 << 16
+"""Bytes of scratch memory that a function may have."""
 
 CHEAP = {"view", "abs", "min", "max", "bool", "bool_", "floor", *calls.NAMED}
 """Calls that are an instruction or two."""

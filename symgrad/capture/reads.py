@@ -64,8 +64,9 @@ class Read:
         self.value = value
         self.seen = snapshot(value)
         self.loc = loc
-        # A Module's attributes cannot be rebound unseen; what they hold can be changed.
-        self.protected = has(holder, "_parameters") and how == "attr" and self.seen[0] in _BY_IDENTITY
+        # A Module's attributes cannot be rebound unseen; what they hold can be changed, except what only `nn` changes.
+        kept = self.seen[0] in _BY_IDENTITY or key in REGISTRIES and OWN_LAYER in loc.file
+        self.protected = has(holder, "_parameters") and how == "attr" and kept
 
     @property
     def by_identity(self) -> bool:
@@ -117,6 +118,10 @@ def _in_context(variable: contextvars.ContextVar[Any]) -> Any:
         return MISSING
 
 
+OWN_LAYER = f"symgrad{os.sep}nn{os.sep}"
+REGISTRIES = ("__dict__", "_global_hooks")
+"""What a Module's own methods read and change, never without moving the structural epoch."""
+
 _BY_IDENTITY = ("scalar", "object", "code", "tuple")
 _MOST_OBJECTS = 1000
 
@@ -127,7 +132,7 @@ class Reads:
     def __init__(self, born: dict[int, Any]) -> None:
         self.born = born
         """Modules made while tracing: no state of the user's."""
-        self.found: dict[tuple[int, str, str], Read] = {}
+        self.found: dict[tuple[int, str, str, bool], Read] = {}
         self.random_loc: Loc | None = None
         self._keep: list[Any] = []
         self._names: dict[str, Loc] = {}
@@ -168,7 +173,7 @@ class Reads:
 
     def _call(self, frame: Any) -> None:
         code = frame.f_code
-        own_layer = f"symgrad{os.sep}nn{os.sep}" in code.co_filename
+        own_layer = OWN_LAYER in code.co_filename
         if not own_layer and (not is_user_file(code.co_filename) or is_library(code)):
             return
         free = dict(zip(code.co_freevars, frame_closure(frame)))
@@ -317,7 +322,7 @@ class Reads:
         if is_used_up(value):
             raise SideEffectError(f"{text} is an iterator: the compiled program would not take its next item", loc=loc,
                                   hint="pass the items as arguments")  # fmt: skip
-        place = (id(holder), key, how)
+        place = (id(holder), key, how, key in REGISTRIES and OWN_LAYER in loc.file)
         if place in self.found or id(holder) in self.born:
             return
         if not isinstance(value, (types.ModuleType, type, types.BuiltinFunctionType)):

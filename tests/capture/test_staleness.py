@@ -9,6 +9,7 @@ import pytest
 from twins import agree, assert_alike, data, image, leaf
 
 import symgrad as sg
+from symgrad.nn import hooks
 
 SCALE = 2.0
 CONFIG = {"scale": 3.0, "names": ["a", "b"]}
@@ -493,3 +494,35 @@ def test_grad_mode_and_default_dtype_are_seen_however_warm(backend: str) -> None
                 assert quiet(x).dtype is dtype
         finally:
             sg.set_default_dtype(sg.float32)
+
+
+def test_a_module_costs_a_warm_call_nothing_and_its_changes_are_seen(backend: str) -> None:
+    """What only `nn` itself changes is looked at when it has changed; what a user can change, always."""
+
+    class Scaled(sg.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = sg.nn.Linear(3, 2)
+            self.factor = 2.0
+
+        def forward(self, x: Any) -> Any:
+            return self.linear(x) * self.__dict__["factor"]
+
+    plain, model, x = sg.nn.Linear(3, 2), Scaled(), data(4, 3)
+    f = sg.compile(lambda x: plain(x).detach(), backend=backend, fullgraph=True)
+    g = sg.compile(lambda x: model(x).detach(), backend=backend, fullgraph=True)
+    for _ in range(3):
+        f(x), g(x)
+    (variant,) = f.variants[next(iter(f.variants))]
+    assert all(read.by_identity for read in variant.guards.always)
+    model.__dict__["factor"] = 5.0
+    assert_alike(g(x).numpy(), model(x).detach().numpy())
+    handle = hooks.register_module_forward_hook(lambda m, args, out: out + 1)
+    for _ in range(2):
+        assert_alike(f(x).numpy(), plain(x).detach().numpy())
+    handle.remove()
+    assert_alike(f(x).numpy(), plain(x).detach().numpy())
+    plain.__dict__["_parameters"]["bias"] = None
+    with sg.no_grad():
+        plain.weight = sg.nn.Parameter(sg.ones(2, 3))
+    assert_alike(f(x).numpy(), plain(x).detach().numpy())

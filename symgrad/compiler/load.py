@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symgrad import config as settings
 from symgrad.compiler.backends import Entry, Executable, Param
 from symgrad.errors import BackendError, LinAlgError
+from symgrad.native import Function
 
 if TYPE_CHECKING:
     from symgrad.compiler.emitted import Emitted
@@ -59,7 +59,7 @@ def _direct(module: ModuleType, function: Any, name: str) -> Any:
     signature = getattr(module, f"{name.upper()}_SIGNATURE", None)
     if signature is None:
         return None
-    if settings.config.jit == "native":
+    if isinstance(function, Function):
         return function.compile(signature)
     if not function.overloads:
         function.compile(signature)

@@ -185,12 +185,12 @@ def environment(backend: str) -> str:
 @cache
 def _environment(backend: str, jit: str) -> str:
     facts: list[object] = [sys.implementation.cache_tag, sys.version_info[:3], np.__version__]
-    facts.append(backend)
+    facts += [backend, jit]
     if backend == "numba":
         import llvmlite
         from llvmlite import binding
 
-        facts += [jit, llvmlite.__version__, binding.get_host_cpu_name(), _state_of("native")]
+        facts += [llvmlite.__version__, binding.get_host_cpu_name(), _state_of("native")]
         with suppress(RuntimeError):  # LLVM cannot tell on some machines; the name must do there
             facts.append(binding.get_host_cpu_features().flatten())
     return repr(facts)

@@ -26,7 +26,7 @@ def jit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def classifier() -> list[np.ndarray]:
     """A step of a perceptron with all that goes into one: products, rows, columns, draws, checks, an update."""
     sg.manual_seed(0)
-    model = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.GELU(), nn.Dropout(0.3), nn.Linear(8, 3))
+    model = nn.Sequential(nn.Linear(6, 8, bias=False), nn.BatchNorm1d(8), nn.GELU(), nn.Dropout(0.3), nn.Linear(8, 3))
     opt = sg.optim.Adam(model.parameters(), lr=0.01)
     x, y = sg.randn(5, 6), sg.tensor([0, 2, 1, 1, 2])
 

@@ -14,7 +14,6 @@ from typing import Any
 from symgrad.dtypes import bool_, int32, int64
 from symgrad.errors import DimError, DTypeError, GradError, ShapeError
 from symgrad.ir.dims import Dim
-from symgrad.ir.extents import same
 from symgrad.ir.primitive import ArrayCall, Check, Choice, Gather
 from symgrad.ir.types import TensorType, broadcast_shapes
 from symgrad.ops.fills import coordinate
@@ -166,7 +165,7 @@ def _hits(x: Any, index: Any, dims: Any, aligned: bool, wrap: bool) -> Any:
     if x.dtype.is_complex or x.dtype.is_half or x.dtype is bool_ or tuple(index.shape) == tuple(x.shape):
         return None
     shape = tuple(x.shape) if x.ndim == index.ndim else None
-    if shape is None or any(d != dim and not same(a, b) for d, (a, b) in enumerate(zip(shape, index.shape))):
+    if shape is None or any(d != dim and int(a) != int(b) for d, (a, b) in enumerate(zip(shape, index.shape))):
         return None
     place = bind(in_range, (index,), {"dim": dim, "size": x.shape[dim], "wrap": wrap})
     counted = bind(coordinate, (), {"shape": shape, "axis": dim, "device": x._data.type.device})

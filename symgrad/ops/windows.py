@@ -97,7 +97,7 @@ def _overlap_formula(x: Any, dim: int, length: int, step: int, dilation: int) ->
     return out
 
 
-FEW = 4
+FEW = 8
 """Sizes up to which windows are gathered by the loop that reads their sum."""
 
 unfold = primitive(

@@ -77,8 +77,8 @@ ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, floa
        complex128)  # fmt: skip
 BY_NAME = {d.name: d for d in ALL}
 BY_SHORT = {d.short: d for d in ALL}
-_FROM_NUMPY: dict[Any, DType] = {d.np: d for d in ALL}
-STORED = frozenset(_FROM_NUMPY)
+BY_NUMPY: dict[Any, DType] = {d.np: d for d in ALL}
+STORED = frozenset(BY_NUMPY)
 """The NumPy dtypes that tensors are stored in."""
 ALIASES = {
     "long": int64, "int": int32, "short": int16, "double": float64, "float": float32, "half": float16,
@@ -90,9 +90,9 @@ _default_float = float32
 
 def from_numpy(dtype: Any) -> DType:
     """The DType that stores as NumPy's `dtype`; TypeError for one this package has not."""
-    found = _FROM_NUMPY.get(dtype)
+    found = BY_NUMPY.get(dtype)
     if found is None:
-        found = _FROM_NUMPY.get(np.dtype(dtype).newbyteorder("="))
+        found = BY_NUMPY.get(np.dtype(dtype).newbyteorder("="))
         if found is None:
             raise TypeError(f"can't convert NumPy dtype {dtype} to a tensor dtype")
     return found

@@ -121,8 +121,12 @@ def wanted_dtype(*args: Any, dtype: Any = None, **rest: Any) -> Any:
 def clear_grads(params: Iterable[Tensor], set_to_none: bool) -> None:
     """Drop gradients (without reading them, so that a trace need not know they were there), or zero them."""
     if set_to_none:
+        traced = state.capture() is not None
         for param in params:
-            param.grad = None
+            if traced:
+                param.grad = None
+            else:
+                param._grad = None
         return
     with state.no_grad():
         for param in params:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy import ndarray
+
 from symgrad.ir.primitive import Alias, Scalar
 from symgrad.ir.types import TensorType
 from symgrad.ops.registry import elementwise, elementwise_strides, primitive
@@ -69,6 +71,9 @@ def no_gradient(g: Any) -> Any:
 def conj(x: Any) -> Any:
     """The conjugate; a real operand as it is."""
     if isinstance(x, Tensor):
+        data = x._data
+        if type(data) is ndarray:
+            return x.conj() if data.dtype.kind == "c" else x
         return x.conj() if x.dtype.is_complex else x
     return x.conjugate() if type(x) is complex else x
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from functools import partial
 from heapq import heappop, heappush
 from typing import Any
 
@@ -23,7 +22,7 @@ from symgrad.tensor.core import Tensor, fresh_node, wrap
 from symgrad.tensor.dispatch import ndarray
 from symgrad.tensor.hooks import Hooks, run_hooks, run_node_hooks
 from symgrad.tensor.node import Node, Port
-from symgrad.tensor.tape import FREED, edge_of, unpack
+from symgrad.tensor.tape import FREED, edge_of, kept, result, unpack
 
 _accumulating = threading.Lock()
 
@@ -44,29 +43,30 @@ def backward(
     edges = [edge_of(root) for root in roots]
     wanted = None if inputs is None else Wanted(inputs, edges)
 
-    def send(edge: Any, g: Tensor) -> None:
-        if wanted is not None and edge not in wanted.reached:
-            return
-        leaf = isinstance(edge, Tensor)
-        like = edge._data if leaf else edge
-        data = g._data
-        if type(data) is not ndarray or data.dtype is not like.dtype or data.shape != like.shape:
-            g = fit(g, like.shape, dtypes.from_numpy(like.dtype))
-        places: Any = found if leaf else arrived
-        before = places.get(edge)
-        if before is not None:
-            places[edge] = before + g
-            return
-        places[edge] = g
-        if not leaf:
-            heappush(queue, (-edge.seq, edge))
-
+    pending: Iterable[tuple[Any, Any]] = zip(edges, grads)
     mode = state.set_grad(create_graph)
     try:
-        for edge, given in zip(edges, grads):
-            send(edge, given)
-        while queue:
+        while True:
+            for edge, part in pending:
+                if edge is None or part is None or wanted is not None and edge not in wanted.reached:
+                    continue
+                leaf = isinstance(edge, Tensor)
+                like = edge._data if leaf else edge
+                data = part._data
+                if type(data) is not ndarray or data.dtype is not like.dtype or data.shape != like.shape:
+                    part = fit(part, like.shape, dtypes.from_numpy(like.dtype))
+                places: Any = found if leaf else arrived
+                before = places.get(edge)
+                if before is not None:
+                    places[edge] = before + part
+                    continue
+                places[edge] = part
+                if not leaf:
+                    heappush(queue, (-edge.seq, edge))
+            if not queue:
+                break
             _, node = heappop(queue)
+            pending = ()
             g: Any = arrived.pop(node, None)
             if g is None:
                 g = parts.pop(node)
@@ -87,10 +87,8 @@ def backward(
                     parts[parent][node.index] = g if before is None else before + g
                     continue
             results = pull(node, g) if node.hooks is None and not anomaly.enabled else pull_watched(node, g)
-            for position, part in results:
-                edge = node.edges[position]
-                if edge is not None and part is not None:
-                    send(edge, part)
+            ends = node.edges
+            pending = [(ends[position], part) for position, part in results]
             if not retain_graph and node.saved:
                 node.saved = FREED
         for leaf in found:
@@ -163,31 +161,40 @@ def complete(hooks: Hooks, g: Tensor) -> Tensor:
 
 def pull(node: Node, g: Any) -> Iterable[tuple[int, Any]]:
     """Run a node's rules: (operand position, cotangent) pairs."""
-    plan = node.plan
-    values = unpack(node) if plan is None or plan.saves or node.saved is FREED else _NOTHING
+    plan, saved = node.plan, node.saved
+    if saved is FREED:
+        unpack(node)  # raises
     puller = _pullers.get(plan)
     if puller is None:
         puller = _pullers[plan] = _puller(plan, node.prim)
-    return puller(g, values, node.params)  # type: ignore[no-any-return]
+    return puller(g, node, saved, node.params)  # type: ignore[no-any-return]
 
 
-_NOTHING: dict[str, Any] = {}
 _pullers: dict[Any, Callable[..., Any]] = {}
 
 
 def _puller(plan: Any, prim: Any) -> Callable[..., Any]:
-    """The rules of a plan as one function of cotangent, saved values and parameters: `pull_rules`, written out."""
+    """The rules of a plan as one function of cotangent, node, what it saved, and parameters."""
     if prim.multiple or any(len(positions) > 1 or name == prim.tail for positions, _, args in plan.rules
                             for name in args) or prim.variadic:  # fmt: skip
-        return partial(pull_rules, plan.rules)
-    scope: dict[str, Any] = {}
+        return lambda g, node, saved, params: pull_rules(plan.rules, g, unpack(node), params)
+
+    def given(name: str) -> str:
+        if name == "g":
+            return name
+        if name not in plan.saves:
+            return f"params.get({name!r})"
+        value = f"saved[{plan.saves.index(name)}]"
+        if name == "out":
+            return f"result(node, {value})"
+        return f"kept(node, {value})" if name in prim.names else value
+
+    scope: dict[str, Any] = {"kept": kept, "result": result}
     calls = []
     for number, (positions, rule, args) in enumerate(plan.rules):
         scope[f"rule{number}"] = rule
-        given = ", ".join("g" if a == "g" else f"values[{a!r}]" if a in plan.saves else f"params.get({a!r})"
-                          for a in args)  # fmt: skip
-        calls.append(f"({positions[0]}, rule{number}({given}))")
-    return eval(f"lambda g, values, params: ({', '.join(calls)},)", scope)  # type: ignore[no-any-return]
+        calls.append(f"({positions[0]}, rule{number}({', '.join(map(given, args))}))")
+    return eval(f"lambda g, node, saved, params: ({', '.join(calls)},)", scope)  # type: ignore[no-any-return]
 
 
 def pull_watched(node: Node, g: Any) -> Iterable[tuple[int, Any]]:
@@ -253,7 +260,11 @@ def _add(leaf: Tensor, g: Tensor, create_graph: bool, shared: bool) -> None:
         old = leaf.grad
     if old is None:
         shared = shared or g._base is not None or (not create_graph and g._rg) or not g.is_contiguous()
-        leaf.grad = own(g) if shared else g
+        g = own(g) if shared else g
+        if leaf._hooks is None and not state.captures:
+            leaf._grad = g  # it was made to fit
+        else:
+            leaf.grad = g
     elif create_graph:
         leaf.grad = old + g
     else:
@@ -279,7 +290,8 @@ def seed(root: Tensor, gradient: Tensor | None, place: int = 0) -> Tensor:
             raise GradError(f"grad can be implicitly created only for real scalar outputs but got {root.dtype}",
                             hint="pass gradient=, or take .real or .abs() first")  # fmt: skip
         if type(root._data) is ndarray:
-            return wrap(np.ones(root._data.shape, root._data.dtype))
+            shape, dtype = root._data.shape, root._data.dtype
+            return wrap(np.ones(shape, dtype) if shape else np.array(1, dtype))
         from symgrad.ops.creation import ones_like
 
         return ones_like(root)

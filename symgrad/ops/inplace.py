@@ -17,6 +17,7 @@ from symgrad.ops.shape import slice_write
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, fresh_node, wrap
 from symgrad.tensor.dispatch import bind
+from symgrad.tensor.numbers import OF_ONE, beside
 from symgrad.tensor.views import assign, check_writable, mark_modified
 
 
@@ -71,23 +72,28 @@ def _direct(target: Tensor, other: Any, ufunc: Any, alpha: Any = 1) -> bool:
     data = target._data
     if type(data) is not np.ndarray or data.dtype.kind != "f" or not data.flags.writeable:
         return False
+    kind = type(alpha)
+    if kind is not int and kind is not float:
+        return False
     if type(other) is float or type(other) is int:
-        y: Any = other
+        y: Any = beside(other * alpha, data.dtype)
     elif isinstance(other, Tensor):
         y = other._data
         if type(y) is not np.ndarray or y.dtype is not data.dtype or (y.shape != data.shape and y.ndim):
             return False
         if other._rg and state.is_grad_enabled():
             return False
+        if alpha != 1:
+            y = y * beside(alpha, data.dtype) if y.ndim else y[()] * alpha
     else:
         return False
     if target._rg and state.is_grad_enabled():
         return False
-    kind = type(alpha)
-    if kind is not int and kind is not float:
-        return False
     mark_modified(target)
-    ufunc(data, y if alpha == 1 else y * alpha, out=data)
+    if data.ndim or ufunc not in OF_ONE:
+        ufunc(data, y, data)
+    else:
+        data[()] = OF_ONE[ufunc](data[()], y[()] if type(y) is np.ndarray else y)
     return True
 
 

@@ -14,13 +14,13 @@ import numpy as np
 
 from symgrad import dtypes
 from symgrad.errors import DTypeError
-from symgrad.ir.graph import Value
 from symgrad.ir.primitive import Primitive
 from symgrad.ops.promotion import is_scalar, promote
 from symgrad.ops.registry import LETTERS, check_kind
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
-from symgrad.tensor.dispatch import bind
+from symgrad.tensor.dispatch import bind, made
+from symgrad.tensor.numbers import beside
 from symgrad.tensor.tape import Node, edge_of, plan_for
 
 ndarray = np.ndarray
@@ -103,11 +103,11 @@ def binary(
                 return _slow_binary(prim, a, b, takes)
         else:
             kind = type(b)
-            if (kind is not float and kind is not int) or type(x) is Value or x.dtype.kind != "f" \
+            if (kind is not float and kind is not int) or type(x) is not ndarray or x.dtype.kind != "f" \
                     or "f" not in straight:  # fmt: skip
                 return _slow_binary(prim, a, b, takes)
             try:
-                z = ufunc(x, b)
+                z = ufunc(x, beside(b, x.dtype))
             except TypeError:
                 return _slow_binary(prim, a, b, takes)
             rb = False
@@ -134,9 +134,9 @@ def binary(
             return operator(a, b)
         if isinstance(b, Tensor):
             return operator(b, a)
-        if not state.captures and type(b) in (float, int) and type(a._data) is not Value \
+        if not state.captures and type(b) in (float, int) and type(a._data) is ndarray \
                 and a._data.dtype.kind == "f" and "f" in straight:  # fmt: skip
-            return bind(prim, (b, a), {})
+            return made(prim, (b, a), _NO_PARAMS, ufunc(beside(b, a._data.dtype), a._data))
         return _slow_binary(prim, b, a, takes)
 
     operator.__name__ = operator.__qualname__ = prim.name

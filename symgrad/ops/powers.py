@@ -56,10 +56,15 @@ def _power(np: Any, x: Any, y: Any) -> Any:
     return np.where(y < 0, back, np.power(x, np.maximum(y, 0))).astype(np.result_type(x, y))
 
 
+def _lowered(x: Any, n: int) -> Any:
+    """x to the power n - 1; a square's is x itself, which need not be copied."""
+    return x if n == 2 else x ** (n - 1)
+
+
 ipow = declare(
     "pow", "x", params=("exponent",), scalar="ipow(x, exponent)", array="_ipow(np, x, exponent)",
     helpers={"_ipow": _ipow},
-    grad=lambda g, x, exponent: g * conj(exponent * x ** (exponent - 1)) if exponent else g * 0,
+    grad=lambda g, x, exponent: g * conj(exponent * _lowered(x, exponent)) if exponent else g * 0,
     doc="x to a small integer power, by multiplications.", gradient="dx = g n x^(n-1)",
     source="Knuth, TAOCP 4.6.3 (binary method)",
 )

@@ -22,9 +22,12 @@ def fit(g: Tensor, shape: Any, dtype: Any) -> Tensor:
     Of a complex cotangent a real operand gets the real part.
     """
     data = g._data
-    if type(data) is ndarray and data.dtype is dtype.np and data.shape == shape:
-        return g
-    if tuple(g.shape) != tuple(shape):
+    if type(data) is ndarray:
+        if data.shape != shape:
+            g = sum_to(g, tuple(shape))
+        if data.dtype is dtype.np:
+            return g
+    elif tuple(g.shape) != tuple(shape):
         g = sum_to(g, tuple(shape))
     if g.dtype.is_complex and not dtype.is_complex:
         g = g.real

@@ -102,7 +102,7 @@ class Tensor(Differentiable):
         data = self._data
         if type(data) is Value:
             return data.type.dtype
-        return dtypes.from_numpy(data.dtype)
+        return _dtypes.get(data.dtype) or dtypes.from_numpy(data.dtype)
 
     @property
     def shape(self) -> Size:
@@ -309,6 +309,7 @@ class Tensor(Differentiable):
 
 
 _new = Tensor.__new__
+_dtypes = dtypes.BY_NUMPY
 _interned: dict[Any, TensorType] = {}
 
 

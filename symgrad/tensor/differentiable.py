@@ -69,7 +69,7 @@ class Differentiable(Attached):
 
     @property
     def grad(self: Any) -> "Tensor | None":
-        if (active := state.capture()) is not None:
+        if state.captures and (active := state.capture()) is not None:
             return active.read_grad(self)  # type: ignore[no-any-return]
         grad = self._grad
         if grad is None:

@@ -105,11 +105,9 @@ def unpack(node: Node) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in zip(node.plan.saves, node.saved):
         if isinstance(value, Tensor):
-            _check_version(value, node)
-        elif value is SPOILT:
-            raise _changed(node, node.prim.name + "'s own result")
-        elif name == "out":
-            value = _result(node, node, *value)
+            value = kept(node, value)
+        elif value is SPOILT or name == "out":
+            value = result(node, value)
         elif name in OUTPUTS and type(value) is tuple and node.prim.multiple:
             place = OUTPUTS[name]
             value = _result(node, Port(node, place, value[1]), *value)
@@ -117,10 +115,16 @@ def unpack(node: Node) -> dict[str, Any]:
             value = tuple([_result(node, Port(node, i, data), ref, data) for i, (ref, data) in enumerate(value)])
         elif type(value) is tuple:
             for item in value:
-                if isinstance(item, Tensor):
-                    _check_version(item, node)
+                kept(node, item)
         values[name] = value
     return values
+
+
+def result(node: Node, saved: Any) -> Tensor:
+    """The one result that `node` saved."""
+    if saved is SPOILT:
+        raise _changed(node, node.prim.name + "'s own result")
+    return _result(node, node, *saved)
 
 
 def _result(node: Node, port: Node, ref: Any, data: Any) -> Tensor:
@@ -131,7 +135,7 @@ def _result(node: Node, port: Node, ref: Any, data: Any) -> Tensor:
         if value.dtype.is_inexact:
             value._rg, value._node = True, port
     else:
-        _check_version(value, node)
+        kept(node, value)
     return value
 
 
@@ -144,11 +148,14 @@ def spoil_out(node: Node) -> None:
         node.saved = tuple([SPOILT if n in spoilt else v for n, v in zip(node.plan.saves, node.saved)])
 
 
-def _check_version(tensor: Tensor, node: Node) -> None:
-    owner = tensor._base if tensor._base is not None else tensor
-    if owner._modified > node.seq:
-        kind: TensorType = array_type(tensor._data)
-        raise _changed(node, f"{kind}, now at version {owner._version},")
+def kept(node: Node, value: Any) -> Any:
+    """What `node` saved of an operand, a tensor or a number; raises if it was changed in place since."""
+    if isinstance(value, Tensor):
+        owner = value._base
+        if (value if owner is None else owner)._modified > node.seq:
+            kind: TensorType = array_type(value._data)
+            raise _changed(node, f"{kind}, now at version {value.owner._version},")
+    return value
 
 
 def _changed(node: Node, what: str) -> VersionError:

@@ -52,6 +52,7 @@ SAMPLES: dict[str, list[Sample]] = {
         Sample("transposed", (values(4, 3).T, values(2, 4, seed=1).T)),
     ],
     "mean": reduction(),
+    "normalize": samples_reduce.normalizing(),
     "sum": [*reduction(), Sample("empty", (values(2, 0),), {"axis": (1,)})],
     "amax": reduction(), "amin": reduction(),
     "view": [

@@ -57,7 +57,24 @@ def _writes(low: float = 0.0, **rest: Any) -> list[Sample]:
             Sample("strided value", (_X + low, strided(values(3, 4, seed=2) + low), _I), {**_how(0), **rest})]
 
 
+def _classes(back: bool) -> list[Sample]:
+    """Rows and a class for each: all count, some do, none does; and the gradient of that."""
+    found = []
+    for label, index in (("usual", [2, 0, 3]), ("one ignored", [2, -100, 3]), ("again", [1, 1, 1]), ("empty", [])):
+        classes = np.array(index, np.int64)
+        for reduction in ("mean", "sum", "none"):
+            params = {"ignore_index": -100, "reduction": reduction}
+            if label == "empty" and reduction == "mean":
+                continue
+            x = values(len(index), 4) if not back else values(*([len(index)] if reduction == "none" else []))
+            found.append(Sample(f"{label} {reduction}", (x, classes), {**params, **({"classes": 4} if back else {})}))
+    if not back:
+        found.append(Sample("strided", (strided(_X), _I), {"ignore_index": 0, "reduction": "mean"}))
+    return found
+
+
 SAMPLES: dict[str, list[Sample]] = {
+    "class_loss": _classes(False), "class_loss_back": _classes(True),
     "index": [Sample(name, (x, *indices), how) for name, x, indices, how in _PLACES],
     "index_put": [
         *_writes(accumulate=True),

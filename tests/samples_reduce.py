@@ -38,6 +38,20 @@ def along(smooth: bool = True, empty: bool = True, low: float = -2.0, high: floa
     return [*found, Sample("empty", (values(2, 0),), {"axis": 1, **params}, smooth)] if empty else found
 
 
+def normalizing() -> list[Sample]:
+    """One axis, all, and the kinds of memory; a little added to the variance."""
+    x = values(3, 4)
+    return [
+        Sample("usual", (x,), {"axis": (1,), "eps": 0.1}),
+        Sample("channels", (values(2, 3, 4),), {"axis": (0, 2), "eps": 0.1}),
+        Sample("all", (x,), {"axis": (0, 1), "eps": 0.1}), Sample("vector", (values(5),), {"axis": (0,), "eps": 0.1}),
+        Sample("strided", (strided(x),), {"axis": (1,), "eps": 0.1}),
+        Sample("transposed", (values(4, 3).T,), {"axis": (0,), "eps": 0.1}),
+        Sample("broadcast", (np.broadcast_to(values(3, 1), (3, 4)),), {"axis": (0,), "eps": 0.1}),
+        Sample("empty kept", (values(0, 2),), {"axis": (1,), "eps": 0.1}),
+    ]  # fmt: skip
+
+
 def scan(**params: Any) -> list[Sample]:
     """Both directions along one axis, zeros among the elements."""
     holes = np.array([[1.5, 0.0, -2.0, 0.5], [0.0, 3.0, 0.0, 1.0]])

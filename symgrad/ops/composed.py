@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from numpy import add, divide, exp, log, maximum, subtract
+
 from symgrad.errors import DTypeError
 from symgrad.ir.primitive import Composite
 from symgrad.ir.types import TensorType
 from symgrad.ops.elementwise import conj, where_
 from symgrad.ops.powers import _ipow, _power
-from symgrad.ops.reduce import SUMS, _mean, _product, _row_major, _sum, spread
+from symgrad.ops.reduce import SUMS, _few, _mean, _product, _row_major, _sum, spread
 from symgrad.ops.registry import primitive
 
 
@@ -77,6 +79,38 @@ def _log_softmax(np: Any, x: Any, axis: Any) -> Any:
     along = (axis,) if x.ndim else ()
     s = x - np.max(x, axis=along, keepdims=True)
     return _row_major(np, s - _spread_array(np, np.log(_sum(np, np.exp(s), along)), along))
+
+
+def _rows(x: Any, axis: Any) -> bool:
+    """Whether `axis` is the last one of plain floats that lie row by row, and `_sum` adds a row up as it is."""
+    return (x.dtype.char in "fd" and 0 <= axis == x.ndim - 1 and x.flags.c_contiguous and x.size > 0
+            and not _few(x, (axis,)))  # fmt: skip
+
+
+def _quick_softmax(slow: Any) -> Any:
+    """Fewer steps, and less memory, where the array form has nothing to decide."""
+
+    def quick(x: Any, axis: Any) -> Any:
+        if not _rows(x, axis):
+            return slow(x, axis=axis)
+        e = x - maximum.reduce(x, axis, keepdims=True)
+        exp(e, e)
+        return divide(e, add.reduce(e, axis, keepdims=True), e)
+
+    return quick
+
+
+def _quick_log_softmax(slow: Any) -> Any:
+    """As `_quick_softmax`."""
+
+    def quick(x: Any, axis: Any) -> Any:
+        if not _rows(x, axis):
+            return slow(x, axis=axis)
+        s = x - maximum.reduce(x, axis, keepdims=True)
+        total = add.reduce(exp(s), axis, keepdims=True)
+        return subtract(s, log(total, total), s)
+
+    return quick
 
 
 def _vector_norm(np: Any, x: Any, axis: Any, ord: Any) -> Any:
@@ -220,13 +254,14 @@ logsumexp = primitive(
 softmax = primitive(
     "softmax", "x", params=("axis",), infer=_infer_softmax, array="_softmax(np, x, axis)",
     helpers={**_SUMS, "_softmax": _softmax}, lower=Composite(_softmax_formula), grad=dict(x=_softmax_grad),
+    quick=_quick_softmax,
     doc="exp(x) divided by its sum along axis.", gradient="dx = out (g - sum(g out))",
     source="Blanchard, Higham, Higham 2021",
 )
 log_softmax = primitive(
     "log_softmax", "x", params=("axis",), infer=_infer_softmax, array="_log_softmax(np, x, axis)",
     helpers={**_SUMS, "_log_softmax": _log_softmax}, lower=Composite(_log_softmax_formula),
-    grad=dict(x=_log_softmax_grad), doc="x minus the log of the sum of exp(x) along axis.",
+    quick=_quick_log_softmax, grad=dict(x=_log_softmax_grad), doc="x minus the log of the sum of exp(x) along axis.",
     gradient="dx = g - exp(out) sum(g)", source="Blanchard, Higham, Higham 2021",
 )
 vector_norm = primitive(

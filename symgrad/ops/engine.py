@@ -50,18 +50,18 @@ def backward(
             for edge, part in pending:
                 if edge is None or part is None or wanted is not None and edge not in wanted.reached:
                     continue
-                leaf = isinstance(edge, Tensor)
-                like = edge._data if leaf else edge
+                ends_here = isinstance(edge, Tensor)
+                like = edge._data if ends_here else edge
                 data = part._data
                 if type(data) is not ndarray or data.dtype is not like.dtype or data.shape != like.shape:
                     part = fit(part, like.shape, dtypes.from_numpy(like.dtype))
-                places: Any = found if leaf else arrived
+                places: Any = found if ends_here else arrived
                 before = places.get(edge)
                 if before is not None:
                     places[edge] = before + part
                     continue
                 places[edge] = part
-                if not leaf:
+                if not ends_here:
                     heappush(queue, (-edge.seq, edge))
             if not queue:
                 break

@@ -14,7 +14,7 @@ from symgrad.ops.reductions import axes_of, fold, keep_dims, mean
 from symgrad.ops.shapes import normalize_dim
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
-from symgrad.tensor.dispatch import bind
+from symgrad.tensor.dispatch import bind, bind1, ndarray
 
 
 def _moments(name: str, input: Tensor, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> Any:
@@ -104,6 +104,10 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
 
 
 def _exponential(prim: Any, input: Tensor, dim: Any, dtype: Any) -> Tensor:
+    data = input._data
+    if dtype is None and type(data) is ndarray and data.dtype.char in "fd" and type(dim) is int \
+            and -data.ndim <= dim < data.ndim:  # fmt: skip
+        return bind1(prim, input, {"axis": dim % data.ndim})  # type: ignore[no-any-return]
     if dtype is not None:
         input = input.to(dtypes.as_dtype(dtype))
     if not input.dtype.is_floating_point:

@@ -10,6 +10,7 @@ from typing import Any
 
 from symgrad.errors import ShapeError
 from symgrad.nn.functions.declare import functional, widened
+from symgrad.ops.normalize import normalized
 from symgrad.ops.powers import rsqrt
 from symgrad.ops.promotion import convert
 from symgrad.ops.public import op
@@ -19,18 +20,16 @@ from symgrad.tensor.core import Tensor
 __all__ = ["batch_norm", "instance_norm"]
 
 
-def moments(x: Any, axes: tuple[int, ...]) -> tuple[Any, Any, Any]:
-    """Mean over `axes`, deviations from it, and the sum of their squares."""
-    mean = x.mean(axes, keepdim=True)
-    centred = x - mean
-    return mean, centred, (centred * centred).sum(axes, keepdim=True)
-
-
 def affine(x: Any, weight: Tensor | None, bias: Tensor | None, shape: tuple[int, ...]) -> Any:
     """x weight + bias, which are laid out as `shape` says."""
     if weight is not None:
-        x = x * widened("norm", weight).reshape(shape)
-    return x if bias is None else x + widened("norm", bias).reshape(shape)
+        x = x * _laid_out(weight, shape)
+    return x if bias is None else x + _laid_out(bias, shape)
+
+
+def _laid_out(part: Tensor, shape: tuple[int, ...]) -> Any:
+    wide = widened("norm", part)
+    return wide if state.captures == 0 and wide.shape == shape else wide.reshape(shape)
 
 
 def count_of(x: Any, axes: tuple[int, ...]) -> Any:
@@ -98,19 +97,16 @@ def _batch_norm(input: Tensor, running_mean: Any, running_var: Any, weight: Any,
     return convert(affine(out, weight, bias, layout), input.dtype)
 
 
-def normalized(x: Any, axes: tuple[int, ...], eps: float) -> tuple[Any, Any, Any]:
-    """x with mean 0 and variance 1 over `axes`; the mean, and the sum of squared deviations."""
-    mean, centred, squares = moments(x, axes)
-    return centred * rsqrt(squares / count_of(x, axes) + eps), mean, squares
-
-
-def track(running_mean: Any, running_var: Any, mean: Any, squares: Any, count: Any, momentum: Any) -> None:
-    """Running estimates moved towards what a batch has; each member's, if its members are apart, on average."""
+def track(running_mean: Any, running_var: Any, mean: Any, squares: Any, count: Any, momentum: Any,
+          apart: bool = False) -> None:  # fmt: skip
+    """Running estimates moved towards what a batch has; each member's on average, if its members are `apart`."""
     with state.no_grad():
-        for running, found in ((running_mean, mean), (running_var, squares / (count - 1))):
+        for running, found in ((running_mean, mean), (running_var, squares)):
             if running is not None:
-                found = found.detach().reshape((-1, running.shape[0])).mean(0)
-                running.copy_(running * (1 - momentum) + found * momentum)
+                if found is squares:
+                    found = squares / (count - 1)
+                found = found.reshape((-1, running.shape[0]) if apart else running.shape)
+                running.mul_(1 - momentum).add_((found.mean(0) if apart else found) * momentum)
 
 
 @functional()
@@ -142,7 +138,7 @@ def _instance_norm(input: Tensor, running_mean: Any, running_var: Any, weight: A
     x = widened("instance_norm", input)
     axes = tuple(range(2, input.ndim))
     out, mean, squares = normalized(x, axes, eps)
-    track(running_mean, running_var, mean, squares, count_of(x, axes), momentum)
+    track(running_mean, running_var, mean, squares, count_of(x, axes), momentum, apart=True)
     layout = (1, input.shape[1], *(1,) * (input.ndim - 2))
     return convert(affine(out, weight, bias, layout), input.dtype)
 

@@ -11,8 +11,10 @@ from symgrad.nn.functions.reduction import reduced, reduction_of, size
 from symgrad.ops import functional as ops
 from symgrad.ops import statistics
 from symgrad.ops.gathering import gather
+from symgrad.ops.likelihood import class_loss as class_loss_p
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
+from symgrad.tensor.dispatch import bind, ndarray
 
 __all__ = ["cross_entropy", "nll_loss"]
 
@@ -31,6 +33,8 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
     tensor(2.5000)
     """
     reduction = reduction_of(size_average, reduce, reduction)
+    if plain(input, target, weight):
+        return bind(class_loss_p, (input, target), {"ignore_index": ignore_index, "reduction": reduction})  # type: ignore[no-any-return]
     target = checked_classes(input, target, weight)
     return class_loss(input, target, weight, ignore_index, reduction)
 
@@ -51,6 +55,9 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, s
     reduction = reduction_of(size_average, reduce, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ShapeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    if not label_smoothing and plain(input, target, weight):
+        scores = statistics.log_softmax(input, 1)
+        return bind(class_loss_p, (scores, target), {"ignore_index": ignore_index, "reduction": reduction})  # type: ignore[no-any-return]
     if isinstance(target, Tensor) and input.ndim and input.shape == target.shape:
         return distribution_loss(input, target, weight, ignore_index, reduction, label_smoothing)
     target = checked_classes(input, target, weight)
@@ -61,6 +68,18 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, s
         return loss
     return (1 - label_smoothing) * loss + (label_smoothing / input.shape[place]) * smooth_loss(
         scores, target, weight, ignore_index, reduction)  # fmt: skip
+
+
+def plain(input: Tensor, target: Tensor, weight: Tensor | None) -> bool:
+    """Whether these are, outside of a trace, rows of scores and a class for each: one array call then has the loss.
+
+    A trace records the general way, whose parts fuse.
+    """
+    if weight is not None or state.captures or not isinstance(target, Tensor):
+        return False
+    x, y = input._data, target._data
+    return (type(x) is ndarray and type(y) is ndarray and x.ndim == 2 and y.ndim == 1 and len(x) == len(y)
+            and y.dtype is int64.np and input.dtype.is_floating_point)
 
 
 def class_dim(input: Tensor) -> int:

@@ -6,8 +6,9 @@ import sys
 from typing import Any
 
 from symgrad.errors import ShapeError
-from symgrad.nn.functions.batch_norm import affine, normalized, verify_batch_size
+from symgrad.nn.functions.batch_norm import affine, verify_batch_size
 from symgrad.nn.functions.declare import functional, widened
+from symgrad.ops.normalize import normalized
 from symgrad.ops.padding import pad
 from symgrad.ops.powers import rsqrt
 from symgrad.ops.promotion import convert

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from numpy import concatenate
 
 from symgrad.errors import InplaceError, ShapeError
 from symgrad.ir.primitive import ArrayCall
@@ -85,18 +86,19 @@ def _plain_cat(tensors: Any, dim: int) -> Tensor | None:
     """`cat` of arrays of one dtype; None for all else, errors included."""
     if not tensors or state.captures or type(dim) is not int:
         return None
-    arrays = []
+    arrays: list[Any] = []
     dtype, recorded = None, False
-    for x in tensors:
-        data = x._data if isinstance(x, Tensor) else None
-        if type(data) is not ndarray or dtype is not None and data.dtype is not dtype:
-            return None
-        dtype = data.dtype
-        recorded = recorded or x._rg
-        arrays.append(data)
     try:
-        seen = np.concatenate(arrays) if arrays[0].ndim == 1 and dim == 0 else _cat(np, arrays, dim)
-    except (ValueError, IndexError):  # told by the general way
+        for x in tensors:
+            data = x._data
+            if type(data) is not ndarray or dtype is not None and data.dtype is not dtype:
+                return None
+            dtype = data.dtype
+            if x._rg:
+                recorded = True
+            arrays.append(data)
+        seen = concatenate(arrays, dim) if data.ndim == 1 else _cat(np, arrays, dim)
+    except (AttributeError, ValueError, IndexError):  # told by the general way
         return None
     if not recorded:
         return wrap(seen)

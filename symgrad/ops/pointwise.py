@@ -20,8 +20,9 @@ from symgrad.ops.operators import Operands, binary, python_operator
 from symgrad.ops.promotion import convert, is_scalar
 from symgrad.ops.public import op
 from symgrad.ops.registry import LETTERS, check_kind, elementwise
+from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
-from symgrad.tensor.dispatch import bind, bind1, ndarray
+from symgrad.tensor.dispatch import bind, made1, ndarray
 
 NO_PARAMS: dict[str, Any] = {}
 
@@ -69,8 +70,8 @@ def unary(
             data = input._data
         except AttributeError:
             raise not_a_tensor(name, input) from None
-        if type(data) is ndarray and data.dtype.kind == "f":
-            return bind1(prim, input, NO_PARAMS)
+        if type(data) is ndarray and data.dtype.kind == "f" and not state.captures:
+            return made1(prim, input, NO_PARAMS, prim.evaluate(data))
         dtype = input.dtype
         if bools and dtype is dtypes.bool_:
             raise DTypeError(bools)

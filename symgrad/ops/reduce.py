@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy import add, asarray
+from numpy import add, divide, empty
 
 from symgrad.dtypes import BOOL
 from symgrad.errors import DTypeError, ShapeError
@@ -16,6 +16,7 @@ from symgrad.ir.primitive import Composite, Reduce
 from symgrad.ir.types import TensorType
 from symgrad.ops.elementwise import conj, where_
 from symgrad.ops.registry import primitive
+from symgrad.tensor.numbers import beside
 
 
 def _infer_reduce(x: TensorType, axis: tuple[int, ...]) -> TensorType:
@@ -89,10 +90,27 @@ def _quick_sum(slow: Any) -> Any:
 
     def quick(x: Any, axis: Any) -> Any:
         if x.dtype.char in "fd" and len(axis) == x.ndim:
-            return asarray(add.reduce(x, None))
+            return total(x)
         return slow(x, axis=axis)
 
     return quick
+
+
+def _quick_mean(slow: Any) -> Any:
+    """Divided where the sum lies, by a number that is an array already."""
+
+    def quick(x: Any, axis: Any) -> Any:
+        if x.dtype.char not in "fd" or not axis:
+            return slow(x, axis=axis)
+        out = sum_.evaluate(x, axis=axis)
+        return divide(out, beside(_product(x.shape, axis), x.dtype), out)
+
+    return quick
+
+
+def total(x: Any) -> Any:
+    """All elements added up, in an array of one; NumPy makes a number of it otherwise."""
+    return add.reduce(x, None, None, empty((), x.dtype))
 
 
 def _prod(np: Any, x: Any, axis: Any) -> Any:
@@ -177,7 +195,7 @@ prod_ = primitive(
 )
 mean_ = primitive(
     "mean", "x", params=("axis",), infer=_infer_reduce, array="_mean(np, x, axis)",
-    helpers={"_mean": _mean, **SUMS},
+    helpers={"_mean": _mean, **SUMS}, quick=_quick_mean,
     lower=Composite(lambda x, axis: x.sum(axis) / _product(x.shape, axis) if axis else x / 1),
     grad=dict(x=lambda g, x_shape, axis: spread(g / _product(x_shape, axis), x_shape, axis)),
     doc="Arithmetic mean over the extents in axis (which go away).",

@@ -1,14 +1,12 @@
 """Folds as PyTorch spells them: dims and keepdim in front of a primitive over axes.
 
-`sum` and `mean` of a whole floating tensor go straight to the primitive; they take NumPy's `axis` and
+`sum`, `mean`, `max` and `min` of a floating tensor go straight to the primitive; they take NumPy's `axis` and
 `keepdims` themselves, so that nothing wraps them.
 """
 
 from __future__ import annotations
 
 from typing import Any
-
-from numpy import add, asarray
 
 from symgrad import dtypes
 from symgrad.errors import DTypeError, ShapeError
@@ -17,6 +15,7 @@ from symgrad.ops.pointwise import not_a_tensor
 from symgrad.ops.public import op
 from symgrad.ops.reduce import mean_ as mean_p
 from symgrad.ops.reduce import sum_ as sum_p
+from symgrad.ops.reduce import total
 from symgrad.ops.shapes import normalize_dim, reshape
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
@@ -87,7 +86,7 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     data = input._data
     if dim is None and not keepdim and dtype is None and axis is None and not keepdims \
             and type(data) is ndarray and data.dtype.char in "fd" and not state.captures:  # fmt: skip
-        return made1(sum_p, input, _ALL[data.ndim], asarray(add.reduce(data, None)))
+        return made1(sum_p, input, _ALL[data.ndim], total(data))
     if not keepdim and dtype is None and axis is None and not keepdims \
             and (params := _plain_axes(input, dim)) is not None:  # fmt: skip
         return bind1(sum_p, input, params)
@@ -216,7 +215,8 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
 
 
 @op
-def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, axis: Any = None,
+        keepdims: bool = False) -> Any:  # fmt: skip
     """Largest of all; with a dim, the named tuple (values, indices) along it; of two tensors, elementwise.
 
     Gradient: of all, shared equally by equal maxima; along a dim, to the element at the index (the first
@@ -225,11 +225,15 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = N
     >>> sg.max(sg.tensor([[1.0, 5.0], [7.0, 2.0]]), 1).indices
     tensor([1, 0])
     """
-    return _extreme("max", input, dim, keepdim, other)
+    if not keepdim and other is None and axis is None and not keepdims \
+            and (found := _plain_extreme("max", input, dim)) is not None:  # fmt: skip
+        return found
+    return _extreme("max", input, axis if dim is None else dim, keepdim or keepdims, other)
 
 
 @op
-def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, axis: Any = None,
+        keepdims: bool = False) -> Any:  # fmt: skip
     """Smallest of all; with a dim, the named tuple (values, indices) along it; of two tensors, elementwise.
 
     Gradient: as that of `max`.
@@ -237,7 +241,10 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = N
     >>> sg.min(sg.tensor([3.0, 1.0, 2.0]))
     tensor(1.)
     """
-    return _extreme("min", input, dim, keepdim, other)
+    if not keepdim and other is None and axis is None and not keepdims \
+            and (found := _plain_extreme("min", input, dim)) is not None:  # fmt: skip
+        return found
+    return _extreme("min", input, axis if dim is None else dim, keepdim or keepdims, other)
 
 
 def _extreme(name: str, input: Tensor, dim: Any, keepdim: bool, other: Any) -> Any:
@@ -251,15 +258,26 @@ def _extreme(name: str, input: Tensor, dim: Any, keepdim: bool, other: Any) -> A
     if dim is None:
         return bind1(reduce.max_ if name == "max" else reduce.min_, input, _ALL[input.ndim])
     axis = normalize_dim(dim, input.ndim)
-    prim, params, data = order.max_dim if name == "max" else order.min_dim, {"axis": axis}, input._data
-    if type(data) is ndarray and data.dtype.kind == "f" and data.ndim and data.shape[axis] and not state.captures:
-        found = made(prim, (input,), params, prim.evaluate(data, axis=axis))
-    else:
-        found = bind(prim, (input,), params)
-    if not keepdim:
-        return getattr(returns, name)(*found)
-    shape = tuple(input.shape)
-    return getattr(returns, name)(*(keep_dims(x, shape, (axis,), keepdim) for x in found))
+    prim, kind = _ALONG[name]
+    found = bind(prim, (input,), {"axis": axis})
+    if keepdim:
+        shape = tuple(input.shape)
+        found = [keep_dims(x, shape, (axis,), keepdim) for x in found]
+    return kind(*found)
+
+
+def _plain_extreme(name: str, input: Any, dim: Any) -> Any:
+    """Largest or smallest along a dimension of an array of floats, outside of traces; None in other cases."""
+    data = getattr(input, "_data", None)
+    if type(data) is not ndarray or data.dtype.kind != "f" or type(dim) is not int or state.captures \
+            or not -data.ndim <= dim < data.ndim or not data.shape[dim]:  # fmt: skip
+        return None
+    prim, kind = _ALONG[name]
+    axis = dim % data.ndim
+    return tuple.__new__(kind, made(prim, (input,), {"axis": axis}, prim.evaluate(data, axis)))
+
+
+_ALONG = {"max": (order.max_dim, returns.max), "min": (order.min_dim, returns.min)}
 
 
 @op

@@ -83,7 +83,8 @@ def plan_and_edges(prim: Primitive, inputs: Any) -> tuple[Plan, tuple[Any, ...]]
         else:
             needs.append(False)
             edges.append(None)
-    return plan_for(prim, tuple(needs)), tuple(edges)
+    pattern = tuple(needs)
+    return _plans.get((prim, pattern)) or plan_for(prim, pattern), tuple(edges)
 
 
 def edge_of(tensor: Tensor) -> Any:

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy._core.umath import clip  # the ufunc: `np.clip` and the method take three times as long to get to it
 
 from symgrad import dtypes
 from symgrad.dtypes import DType
@@ -20,7 +19,7 @@ from symgrad.ops.registry import check_kind
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
 from symgrad.tensor.dispatch import bind, bind1, made, ndarray
-from symgrad.tensor.numbers import beside
+from symgrad.tensor.numbers import beside, clip
 
 
 @op(method=False)

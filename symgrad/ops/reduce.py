@@ -110,7 +110,7 @@ def _quick_mean(slow: Any) -> Any:
 
 def total(x: Any) -> Any:
     """All elements added up, in an array of one; NumPy makes a number of it otherwise."""
-    return add.reduce(x, None, None, empty((), x.dtype))
+    return add.reduce(x, axis=None, out=empty((), x.dtype))
 
 
 def _prod(np: Any, x: Any, axis: Any) -> Any:

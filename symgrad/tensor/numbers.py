@@ -13,6 +13,13 @@ from typing import Any
 
 import numpy as np
 
+try:
+    from numpy._core import umath
+except ImportError:  # NumPy 1
+    from numpy.core import umath  # type: ignore[no-redef]
+
+clip: Any = getattr(umath, "clip", np.clip)
+"""The ufunc under `np.clip`, which takes three times as long to get to it."""
 ROOM = 1024
 """How many numbers are kept."""
 

@@ -1,97 +1,133 @@
 """How long until the first step of a new process is done, with an empty cache and with a warm one?
 
-    python benchmarks/compile_time.py [--repeat 3] [--row polynomial] [--peers pytensor,jax,torch.compile]
+    python benchmarks/compile_time.py [--rows w1,w6] [--peers jax,torch.compile] [--repeat 3]
+    python benchmarks/compile_time.py --rows "" --sizes 10,100,1000,10000 --plot docs/compile_time.svg
 
-For each library a process imports it, makes the step and runs it once; the second process finds
-what the first has left in its caches. All caches lie in a temporary folder.
+For each library a process imports it, makes the step and runs it once; the second process finds what the
+first has left in its caches (JAX's persistent one is switched on). Data and first parameters are made
+before the clock starts, and all caches lie in a temporary folder. allowed: 1.5 times JAX's cold time or
+one second, whichever is more. torch.compile takes ten seconds and more a row, so it must be asked for.
+
+new batch: how many files of machine code a step has left in the cache, and how many after another step
+on three quarters of its data; the same number says that a new batch size compiles no kernel.
+
+The second table is about the size of the graph: training steps of so many equations, what their
+tracing, passes, schedule and printing take, and up to a thousand equations their machine code.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from symgrad.bench import PROBLEMS, peers, table
+import growth
+from children import FailedError, child
+from workloads import ROWS
 
-CHILD = """
+from symgrad.bench import peers, table
+
+FIRST_STEP = """
 import sys, time
-row, name = sys.argv[1:]
+label, name = sys.argv[1:]
 import numpy
 begin = time.perf_counter()
-if name.startswith("symgrad"):
-    import symgrad
-else:
-    __import__(name.partition(".")[0])
+__import__(name.partition(".")[0])
 imported = time.perf_counter()
-from symgrad.bench import PROBLEMS, peers
-problem = PROBLEMS[row]
-problem.data()
+from peers import step_of
+from workloads import ROWS
+workload = ROWS[label].workload
+for part in ("data", "start"):
+    made = getattr(workload, part)()
+    object.__setattr__(workload, part, lambda made=made: tuple(array.copy() for array in made))
 ready = time.perf_counter()
-if name.startswith("symgrad"):
-    step = problem.compiled(name.partition(" ")[2] or "auto")
-else:
-    step = peers.PEERS[name](problem)
-loss = step()
-print(imported - begin, time.perf_counter() - ready, loss)
+step_of(workload, name, "auto")()
+print(imported - begin, time.perf_counter() - ready)
 """
+NEW_BATCH = """
+import os, sys
+from pathlib import Path
+import symgrad as sg
+from workloads import ROWS
+def files():
+    return sum(path.suffix in (".o", ".nbc") for path in Path(os.environ["SYMGRAD_CACHE_DIR"]).rglob("*"))
+function, data = ROWS[sys.argv[1]].workload.training_step()
+step = sg.compile(function, fullgraph=True)
+step(*data)
+before = files()
+step(*(part[: len(part) * 3 // 4] for part in data))
+print(before, files())
+"""
+COMPILED = [label for label, row in ROWS.items() if row.workload.compiles]
 
 
-class FailedError(RuntimeError):
-    """A process that did not get to the end of its step; the message is its last line."""
+def first_steps(label: str, name: str, repeat: int) -> list[float]:
+    """Medians over pairs of processes: the import, the first step cold, and warm."""
+    samples = []
+    for _ in range(repeat):
+        with tempfile.TemporaryDirectory(prefix="symgrad-compile-time-") as folder:
+            imported, cold = map(float, child(FIRST_STEP, label, name, caches=Path(folder)))
+            _, warm = map(float, child(FIRST_STEP, label, name, caches=Path(folder)))
+        samples.append((imported, cold, warm))
+    return [statistics.median(found) for found in zip(*samples)]
 
 
-def child(row: str, name: str, caches: Path) -> tuple[float, float]:
-    """Seconds for the import, and for making the step and running it once, in a new process."""
-    home = Path(__file__).resolve().parent.parent
-    surroundings = dict(
-        os.environ,
-        PYTHONPATH=os.pathsep.join((str(home), os.environ.get("PYTHONPATH", ""))),
-        SYMGRAD_CACHE_DIR=str(caches / "symgrad"),
-        PYTENSOR_FLAGS=f"base_compiledir={caches / 'pytensor'}",
-        NUMBA_CACHE_DIR=str(caches / "numba"),
-        TORCHINDUCTOR_CACHE_DIR=str(caches / "inductor"),
-    )
-    done = subprocess.run([sys.executable, "-c", CHILD, row, name], capture_output=True, text=True,
-                          check=False, env=surroundings)  # fmt: skip
-    if done.returncode:
-        raise FailedError(f"{name} left out: {done.stderr.strip().splitlines()[-1]}")
-    imported, made, _ = map(float, done.stdout.split()[-3:])
-    return imported, made
+def new_batch(label: str) -> str:
+    """Files of machine code after one step, and after one of another batch size."""
+    if not ROWS[label].workload.data() or ROWS[label].workload.update is None:
+        return "–"  # what it computes lies in its parameters
+    with tempfile.TemporaryDirectory(prefix="symgrad-compile-time-") as folder:
+        return " → ".join(child(NEW_BATCH, label, caches=Path(folder)))
+
+
+def show_rows(labels: list[str], names: list[str], repeat: int) -> None:
+    """The first table."""
+    rows, imports, failures = [], {}, []
+    for label in labels:
+        print(f"{label} …", file=sys.stderr, flush=True)
+        cells, colds = [], {}
+        for name in ("symgrad", *names):
+            if name != "symgrad" and name not in ROWS[label].workload.peers:
+                cells += ["–", "–"]
+                continue
+            try:
+                imports[name], colds[name], warm = first_steps(label, name, repeat)
+                cells += [table.duration(colds[name]), table.duration(warm)]
+            except FailedError as error:
+                failures.append(str(error))
+                cells += ["–", "–"]
+        allowed = table.duration(max(1.0, 1.5 * colds["jax"])) if "jax" in colds else "–"
+        rows.append((label, ROWS[label].workload.title, *cells, allowed, new_batch(label)))
+    columns = [word for name in names for word in (name, "warm")]
+    table.show("Until the first step is done", ("step", "", "symgrad cold", "warm", *columns, "allowed", "new batch"),
+               rows, note=f"Medians of {repeat}. Before that, after numpy: " + ", ".join(
+                   f"import {name} {table.duration(seconds)}" for name, seconds in imports.items()))  # fmt: skip
+    for line in failures:
+        print(line)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", default=",".join(COMPILED), help="rows of the peers' table; empty for none")
+    parser.add_argument("--peers", default="jax", help="jax, torch.compile, pytensor")
     parser.add_argument("--repeat", type=int, default=3, help="cold and warm processes for each (3)")
-    parser.add_argument("--row", choices=PROBLEMS, default="polynomial")
-    parser.add_argument("--peers", default="pytensor,jax,torch.compile")
+    parser.add_argument("--sizes", default="10,100,1000,10000", help="equations of the generated graphs")
+    parser.add_argument("--plot", type=Path, help="also draw the second table there")
     args = parser.parse_args()
     wanted = [name for name in args.peers.split(",") if name]
-    names = ["symgrad numba", "symgrad numpy", *(peers.available(wanted) if wanted else ())]
-    samples: dict[str, list[list[float]]] = {name: [[], [], []] for name in names}
-    failures: dict[str, str] = {}
-    for name in names * args.repeat:
-        with tempfile.TemporaryDirectory(prefix="symgrad-compile-time-") as folder:
-            try:
-                imported, cold = child(args.row, name, Path(folder))
-                _, warm = child(args.row, name, Path(folder))
-            except FailedError as error:
-                failures[name] = str(error)
-                continue
-        for found, seconds in zip(samples[name], (imported, cold, warm)):
-            found.append(seconds)
-    rows = [(name, *(table.duration(statistics.median(found)) for found in samples[name]))
-            for name in names if name not in failures]  # fmt: skip
-    table.show(f"Until the first step is done: {args.row}",
-               ("", "import", "first step, cold", "first step, warm"), rows,
-               note=f"Medians of {args.repeat} processes each, after numpy is imported; warm: caches filled "
-                    "by one process before.")  # fmt: skip
-    for line in failures.values():
-        print(line)
+    labels = [label for label in args.rows.split(",") if label]
+    if unknown := [label for label in labels if label not in COMPILED]:
+        parser.error(f"no {unknown[0]!r}; there are {', '.join(COMPILED)}")
+    if labels:
+        show_rows(labels, peers.available(wanted) if wanted else [], args.repeat)
+    sizes = [int(size) for size in args.sizes.split(",") if size]
+    if sizes:
+        found = [growth.measure(size, args.repeat) for size in sizes]
+        growth.show(found)
+        if args.plot:
+            growth.plot(found, args.plot)
     return 0
 
 

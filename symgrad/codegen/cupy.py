@@ -20,7 +20,7 @@ from symgrad.codegen.loops import Const, Expr, Op, Var
 from symgrad.codegen.loops import Param as KernelParam
 from symgrad.codegen.lower import Argument, lower
 from symgrad.codegen.module import Packs, Param, entry_params, external_type, pack_of, workspace
-from symgrad.codegen.names import Names
+from symgrad.codegen.names import Names, words
 from symgrad.codegen.numba import wrap_call
 from symgrad.codegen.numpy import comment_lines, strided, view_of
 from symgrad.codegen.random_helpers import source as sampler_source
@@ -103,10 +103,10 @@ class _Entry:
         """Extents, parts of the workspace and of packs, then the steps."""
         lines = wrap_call(f"def {name}(", [p.name for p in params], "):")
         lines.append('    """Run the program: results go to the arrays given for them."""')
-        setup = self.views("\n".join(steps))
-        text = "\n".join([*setup, *steps])
+        setup = self.views(words("\n".join(steps)))
+        said = words("\n".join([*setup, *steps]))
         for extent, (number, axis) in self.names.extents.items():
-            if mentions(text, extent):
+            if extent in said:
                 lines.append(f"    {extent} = {self.external(number)}.shape[{axis}]")
         body = [f"    {line}".rstrip() for line in [*setup, *steps]]
         return "\n".join([*lines, *(body or ["    pass"])]) + "\n"
@@ -116,11 +116,11 @@ class _Entry:
         home = Home(INPUT, number) if number < inputs else Home(CELL, number - inputs)
         return self.names.homes[home]
 
-    def views(self, text: str) -> list[str]:
+    def views(self, said: set[str]) -> list[str]:
         """Lines that name parts of the workspace and of packs."""
         lines: list[str] = []
         for home, name in self.names.homes.items():
-            if not mentions(text, name):
+            if name not in said:
                 continue
             if home.kind == TEMP:
                 value = self.schedule.temps[home.index]
@@ -271,11 +271,6 @@ def foreign(step: Step) -> bool:
 def on_device(line: str) -> str:
     """A line of NumPy as CuPy; scalars of `np` serve both."""
     return re.sub(r"(?<![\w.])np\b(?!\.(?:bool_|u?int\d+|float\d+|complex\d+)\b)", "cp", line)
-
-
-def mentions(text: str, name: str) -> bool:
-    """Whether `name` stands in the text as a word."""
-    return re.search(rf"\b{re.escape(name)}\b", text) is not None
 
 
 def unit(used: CudaText) -> list[str]:

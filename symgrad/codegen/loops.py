@@ -197,17 +197,20 @@ class Function:
 
 # -- derived ------------------------------------------------------------------------------------
 
-_NODES = (Const, Var, Load, Op, Comment, Let, Assign, Store, For, If, Axis, Reduction, Nest, Local, Do)
+_NODES = {
+    node: tuple(f.name for f in fields(node))
+    for node in (Const, Var, Load, Op, Comment, Let, Assign, Store, For, If, Axis, Reduction, Nest, Local, Do)
+}
 
 
 def children(node: Any) -> Iterator[Any]:
     """The nodes directly inside `node`."""
-    for f in fields(node):
-        yield from _nodes(getattr(node, f.name))
+    for name in _NODES[type(node)]:
+        yield from _nodes(getattr(node, name))
 
 
 def _nodes(value: Any) -> Iterator[Any]:
-    if isinstance(value, _NODES):
+    if type(value) in _NODES:
         yield value
     elif isinstance(value, tuple):
         for item in value:
@@ -227,7 +230,7 @@ def rewrite(node: Any, visit: Callable[[Any], Any]) -> Any:
     """`node` with `visit` applied to every node, innermost first."""
 
     def mapped(value: Any) -> Any:
-        if isinstance(value, _NODES):
+        if type(value) in _NODES:
             return rewrite(value, visit)
         if isinstance(value, tuple):
             new = tuple(mapped(item) for item in value)
@@ -235,10 +238,10 @@ def rewrite(node: Any, visit: Callable[[Any], Any]) -> Any:
         return value
 
     changes = {}
-    for f in fields(node):
-        old = getattr(node, f.name)
+    for name in _NODES[type(node)]:
+        old = getattr(node, name)
         if (new := mapped(old)) is not old:
-            changes[f.name] = new
+            changes[name] = new
     return visit(replace(node, **changes) if changes else node)
 
 

@@ -6,7 +6,9 @@ A kernel calls a buffer what the entry calls it, so a reader follows a value by 
 from __future__ import annotations
 
 import builtins
+import re
 from collections.abc import Iterable
+from functools import cached_property
 
 from symgrad.ir.graph import Graph, Literal, Value
 from symgrad.ir.text import Namer
@@ -54,12 +56,26 @@ class Names:
 
     def local(self, taken: Iterable[str] = ()) -> Namer:
         """A namer for one kernel's locals, which avoids all module names and those `taken`."""
-        return Namer((*RESERVED, *self.extents, *self.homes.values(), *self.scratch.values(),
-                      *self.hosts.values(), *taken))  # fmt: skip
+        return Namer(taken, outside=self.everywhere)
+
+    @cached_property
+    def places(self) -> frozenset[str]:
+        """The names of places in memory."""
+        return frozenset(self.homes.values())
+
+    @cached_property
+    def everywhere(self) -> frozenset[str]:
+        """What means one thing in the whole module, collected once for all its kernels."""
+        return frozenset((*RESERVED, *self.extents, *self.places, *self.scratch.values(), *self.hosts.values()))
 
     def host(self, literal: Literal) -> str:
         """The parameter that brings a host number."""
         return self.hosts[literal.expr or "", literal.type.dtype.name]
+
+
+def words(text: str) -> set[str]:
+    """The names that stand in a text of code; of a long one, once, not a search for each name."""
+    return set(re.findall(r"[A-Za-z_]\w*", text))
 
 
 def host_hint(expr: str) -> str:

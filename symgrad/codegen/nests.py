@@ -225,7 +225,7 @@ class NestLowering:
             result = self.k.compute(eqn, operands, self.body, linear)
         homes = self.schedule.homes.get(eqn.out, ())
         hint = eqn.out.hint or "t"
-        if homes or eqn.out.hint in self.k.names.homes.values():
+        if homes or eqn.out.hint in self.k.names.places:
             hint = f"{hint}_{AXIS_NAMES[len(self.vars) - 1]}"
         if not isinstance(result, (Var, Const)):
             name = self.k.local.fresh(hint)

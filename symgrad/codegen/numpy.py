@@ -7,8 +7,6 @@ outputs in one block, so that an interrupt finds either all old values or leaves
 
 from __future__ import annotations
 
-import re
-
 from symgrad.codegen.equations import Equations, param
 from symgrad.codegen.module import (
     Packs,
@@ -18,7 +16,7 @@ from symgrad.codegen.module import (
     pack_of,
     workspace,
 )  # fmt: skip
-from symgrad.codegen.names import Names
+from symgrad.codegen.names import Names, words
 from symgrad.codegen.numba import wrap_call
 from symgrad.codegen.printer import source_line
 from symgrad.ir.access import reordered, strides_of
@@ -133,9 +131,9 @@ class _Entry:
         body += self.results(run)
         lines = wrap_call(f"def {name}(", [p.name for p in params], "):")
         lines.append('    """Run the program: results go to the arrays given for them."""')
-        text = "\n".join([*self.setup, *body])
+        said = words("\n".join([*self.setup, *body]))
         for extent, (number, axis) in self.names.extents.items():
-            if re.search(rf"\b{extent}\b", text):
+            if extent in said:
                 lines.append(f"    {extent} = {self.external(number)}.shape[{axis}]")
         lines += [f"    {line}" for line in self.setup]
         lines.append('    with np.errstate(all="ignore"):')
@@ -165,9 +163,9 @@ class _Entry:
         if returned:
             lines.append(f"    return {', '.join(inner.env[v] for v in returned)}")
         known = dict.fromkeys([*run.env.values(), *self.hosts, *self.names.extents])
-        words = set(re.findall(r"[A-Za-z_]\w*", "\n".join(text for text, _ in inner.lines)))
+        said = words("\n".join(text for text, _ in inner.lines))
         defined = {n for text, _ in inner.lines if " = " in text for n in text.partition(" = ")[0].split(", ")}
-        arguments = [n for n in known if n in words and n not in defined]
+        arguments = [n for n in known if n in said and n not in defined]
         name = f"{self.prefix}{step.name}"
         head = wrap_call(f"def {name}(", arguments, "):")
         self.kernels.append("\n".join([*head, *lines]) + "\n")

@@ -87,8 +87,8 @@ def _walk(node: ast.expr) -> dict[Monomial, int]:
         symbol = {"FloorDiv": "//", "Mod": "%"}.get(type(node.op).__name__)
         if symbol == "//" and isinstance(node.right, ast.Constant) and isinstance(by := node.right.value, int):
             left = _walk(node.left)
-            if by == 1:
-                return left
+            if by and not any(c % by for c in left.values()):  # exact, whatever the named extents are
+                return {m: c // by for m, c in left.items()}
             if by > 1 and all(c <= 0 for c in left.values()):  # rounding up, as Python says it: -(-n // 2)
                 raised = {m: -c for m, c in left.items()}
                 raised[()] = raised.get((), 0) + by - 1

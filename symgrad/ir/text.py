@@ -18,6 +18,7 @@ import keyword
 import math
 import re
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from symgrad import dtypes
@@ -28,10 +29,10 @@ _NOT_NAMES = ("host", "inf", "nan")  # they mean something where a value's name 
 
 
 class Namer:
-    """Deterministic unique names from hints; avoids keywords and what is reserved."""
+    """Deterministic unique names from hints; avoids keywords, what is reserved and what is `outside`."""
 
-    def __init__(self, reserved: Iterable[str] = ()):
-        self._used = set(reserved)
+    def __init__(self, reserved: Iterable[str] = (), outside: AbstractSet[str] = frozenset()):
+        self._used, self._outside = set(reserved), outside
         self._names: dict[Value, str] = {}
         self._next: dict[str, int] = {}
 
@@ -41,7 +42,7 @@ class Namer:
         if base[0].isdigit() or keyword.iskeyword(base) or not base.isascii():
             base = "v" + (base if base.isascii() else "")
         name = base
-        while name in self._used:
+        while name in self._used or name in self._outside:
             self._next[base] = self._next.get(base, 0) + 1
             name = f"{base}_{self._next[base]}"
         self._used.add(name)

@@ -51,7 +51,8 @@ class OpenStep:
     """A kernel that still accepts equations, or a call that does not.
 
     `stage` says where in the kernel a value comes to be: in the prologue, in a nest (the nest
-    itself), as a reduction's result, stored in another shape, or in the epilogue.
+    itself), as a reduction's result, stored in another shape, or in the epilogue. `readers` has
+    the nest of each read of a value.
     """
 
     reason: str
@@ -60,6 +61,7 @@ class OpenStep:
     nests: dict[Key, OpenNest] = field(default_factory=dict)
     epilogue: list[Eqn] = field(default_factory=list)
     stage: dict[Value, str | OpenNest] = field(default_factory=dict)
+    readers: dict[Value, list[OpenNest]] = field(default_factory=dict)
 
     def freeze(self, number: int, touched: Callable[[Eqn], list[Value]]) -> Step:
         """The finished step (its reads and writes come with the homes)."""
@@ -190,8 +192,7 @@ class Fuser:
         if step.call is not None:
             return f"after {step.call.prim.name}"
         for cell in self.updates.get(eqn.outputs[0], ()):
-            if key and any(self.reads_elsewhere(step, cell, nest_key) for nest_key in step.nests
-                           if nest_key != key):  # fmt: skip
+            if key and any(nest is not step.nests.get(key) for nest in step.readers.get(cell, ())):
                 return f"another loop still reads {cell.hint or 'the cell'}"
         if not key:
             return ""
@@ -214,16 +215,14 @@ class Fuser:
                 return f"reads {seen.root.hint or 'a value'} at other indices"  # type: ignore[union-attr]
         return ""
 
-    def reads_elsewhere(self, step: OpenStep, cell: Value, key: Key) -> bool:
-        """Whether the nest of `step` over `key` reads `cell`."""
-        return any(a.root is cell for e in step.nests[key].eqns for a in self.operands(e))
-
     def add(self, eqn: Eqn, key: Key, space: Shape, position: int) -> None:
         """Put `eqn` into the step at `position`."""
         step = self.steps[position]
         if key:
             nest = step.nests.setdefault(key, OpenNest(space))
             nest.eqns.append(eqn)
+            for seen in self.operands(eqn):
+                step.readers.setdefault(seen.root, []).append(nest)  # type: ignore[arg-type]
             self.newest[key] = max(position, self.newest.get(key, -1))
             stage: str | OpenNest = nest
             if is_reduction(eqn):

@@ -157,7 +157,8 @@ class Slot:
 class Plan:
     """A schedule with memory: a slot per workspace value, elements needed per dtype.
 
-    `scratch` are accumulators of partial reductions, by the reducing equation's output.
+    `scratch` are accumulators of partial reductions, by the reducing equation's output. No placement
+    needs less than `live_nbytes`: what is in use at one time, where that is most.
     """
 
     schedule: Schedule
@@ -165,5 +166,6 @@ class Plan:
     scratch: Mapping[Value, Slot]
     sizes: Mapping[DType, int]
     peak_nbytes: int
+    live_nbytes: int
     unplanned_nbytes: int
     every: "Plan | None" = field(default=None, repr=False)

@@ -64,6 +64,12 @@ def test_rounding_up_is_a_quotient_of_positive_terms() -> None:
     assert show(-(-a // 2)) == "((n0 + 1) // 2)" and show(-(-(a + 3) // 1)) == "n0 + 3" and show(a // 1) == "n0"
 
 
+def test_an_exact_quotient_is_a_polynomial() -> None:
+    a = Dim(7, "n0")
+    assert same(a * 128 // 64, a * 2) and same((a * 6 + 4) // 2, a * 3 + 2) and same(-(a * 4) // 2, a * -2)
+    assert show((a * 6 + 3) // 2) == "((6*n0 + 3) // 2)"
+
+
 STEPS = st.lists(st.tuples(st.sampled_from("+-*/"), st.integers(-3, 3), st.booleans()), max_size=6)
 
 

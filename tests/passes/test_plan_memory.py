@@ -54,13 +54,16 @@ def test_buffers_in_use_at_once_do_not_overlap(text):
             together = ranges[v][0] <= ranges[w][1] and ranges[w][0] <= ranges[v][1]
             apart = a.offset + a.size <= b.offset or b.offset + b.size <= a.offset
             assert a.dtype is not b.dtype or not together or apart, (v, w)
-    assert plan.peak_nbytes <= plan.unplanned_nbytes + 64 * len(slots)
+    assert plan.live_nbytes <= plan.peak_nbytes <= plan.unplanned_nbytes + 64 * len(slots)
+    for time in range(len(plan.schedule.steps)):
+        together = [v for v in plan.slots if ranges[v][0] <= time <= ranges[v][1]]
+        assert sum(v.type.nbytes for v in together) <= plan.live_nbytes
 
 
 def test_a_chain_of_products_needs_two_buffers():
     body = "\n".join(f"    h{i + 1} = matmul(h{i}, w)" for i in range(8))
     plan = plan_memory(fuse(parse(f"def f(h0: f32[16,16], w: f32[16,16]):\n{body}\n    return h8", PRIMITIVES)))
-    assert plan.peak_nbytes == 2 * 1024 and plan.unplanned_nbytes == 7 * 1024
+    assert plan.peak_nbytes == plan.live_nbytes == 2 * 1024 and plan.unplanned_nbytes == 7 * 1024
 
 
 def test_named_extents_group_apart_from_plain_ones():

@@ -12,6 +12,7 @@ from typing import Any
 
 from symgrad.codegen import blas, loops
 from symgrad.codegen.cpu_map import cpu_map
+from symgrad.codegen.cuts import cut_loops
 from symgrad.codegen.draws import stage_draws
 from symgrad.codegen.equations import Equations, param
 from symgrad.codegen.loops import INDEX, Expr, Function
@@ -221,7 +222,7 @@ class _Entry:
             self.params += (
                 Param("sums", "ws", float64, (TASKS * self.tasked.sums,), size=TASKS * self.tasked.sums),
                 Param("task", "task", int64), Param("tasks", "task", int64, size=self.points()))  # fmt: skip
-        body = stage_draws(body)
+        body = stage_draws(cut_loops(body))
         printer = NumbaPrinter()
         text = printer.function(Function(name, params, body, lowered.function.doc))
         self.used.helpers |= printer.helpers

@@ -9,13 +9,15 @@ import numpy as np
 from numpy import concatenate
 
 from symgrad.errors import InplaceError, ShapeError
-from symgrad.ir.primitive import ArrayCall
+from symgrad.ir.dims import Dim
+from symgrad.ir.primitive import Choice
 from symgrad.ir.types import TensorType
 from symgrad.ops.promotion import convert, result_type
 from symgrad.ops.public import op, with_out
 from symgrad.ops.registry import primitive
 from symgrad.ops.repeating import atleast_1d, atleast_2d, atleast_3d
 from symgrad.ops.shapes import normalize_dim, reshape, slice_read, slice_write, unsqueeze
+from symgrad.ops.strides import zeros_of
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
 from symgrad.tensor.dispatch import bind, made, ndarray
@@ -52,9 +54,26 @@ def _cat(np: Any, xs: Any, dim: Any) -> Any:
     return np.concatenate(xs, dim, out=np.empty(shape, xs[0].dtype))
 
 
+FEW = 4
+"""Tensors up to which joining them is loops: one for each."""
+
+
+def _cat_formula(*xs: Any, dim: int, sizes: Any) -> Any:
+    """Each part written to its place: the loops that compute the parts write them there."""
+    if not 1 < len(xs) <= FEW or not xs[0].dtype.is_native or any(isinstance(size, Dim) for size in sizes):
+        return None
+    shape, start = xs[0].shape, 0
+    out = zeros_of((*shape[:dim], sum(sizes), *shape[dim + 1 :]), xs[0])
+    for x, size in zip(xs, sizes):
+        place = slice(start, start + size)
+        out = slice_write(out, x, (*(slice(None),) * dim, place, *(slice(None),) * (x.ndim - dim - 1)))
+        start += size
+    return out
+
+
 cat_p = primitive(
     "cat", "*xs", params=("dim", "sizes"), infer=_infer_cat, array="_cat(np, xs, dim)", helpers={"_cat": _cat},
-    lower=ArrayCall(), grad=dict(xs=lambda g, dim, sizes: parts_of(g, sizes, dim)),
+    lower=Choice(_cat_formula), grad=dict(xs=lambda g, dim, sizes: parts_of(g, sizes, dim)),
     doc="Tensors one after the other along an extent; `sizes` are theirs.", gradient="dxs = g cut into parts",
 )  # fmt: skip
 

@@ -81,10 +81,17 @@ def _overlap_add(np: Any, x: Any, dim: Any, length: Any, step: Any, dilation: An
 
 
 def _overlap_formula(x: Any, dim: int, length: int, step: int, dilation: int) -> Any:
-    """Zeros with each place of the windows written to them, and their sum: a loop over the result that gathers."""
+    """Zeros with each place of the windows written to them, and their sum: a loop over the result that gathers.
+
+    The result lies in memory in the order of the windows, as NumPy's would: its loop reads and writes runs.
+    """
     count, size = x.shape[dim], x.shape[-1]
     if not count or not 1 <= size <= FEW or not x.dtype.is_native:
         return None
+    order = list(_memory_order(x.shape[:-1], x.stride()))
+    if order != list(range(x.ndim - 1)):
+        moved = _overlap_formula(x.permute(*order, x.ndim - 1), order.index(dim), length, step, dilation)
+        return moved.permute(*(order.index(axis) for axis in range(x.ndim - 1)))
     out = empty = zeros_of((*x.shape[:dim], length, *x.shape[dim + 1 : -1]), x)
     whole, apart = (slice(None),) * dim, step > (size - 1) * dilation
     for k in range(size):

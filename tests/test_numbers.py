@@ -55,3 +55,15 @@ def test_vectors_are_joined_along_what_they_have() -> None:
     assert sg.cat([a, b], -1).tolist() == [1.0, 1.0, 0.0]
     with pytest.raises(IndexError):
         sg.cat([a, b], 1)
+
+
+def test_counts_are_counted_in_place() -> None:
+    for shape in ((), (2,)):
+        mine, theirs = sg.zeros(shape, dtype=sg.int64), torch.zeros(shape, dtype=torch.int64)
+        for x in (mine, theirs):
+            x.add_(1).mul_(-7).sub_(3).add_(1 << 40, alpha=2).add_(x)
+        assert mine.dtype is sg.int64 and mine.tolist() == theirs.tolist()
+        with pytest.raises(RuntimeError):
+            mine.div_(2)
+        with pytest.raises(RuntimeError):
+            mine.add_(0.5)

@@ -67,11 +67,19 @@ def requires_grad_of(x: Any) -> bool:
     return isinstance(x, Tensor) and x._rg
 
 
+INT64 = np.dtype(np.int64)
+_SMALL = 1 << 31
+
+
 def _direct(target: Tensor, other: Any, ufunc: Any, alpha: Any = 1) -> bool:
     """Apply `ufunc` straight into memory; False where recording, promotion or shape needs the general way."""
     data = target._data
-    if type(data) is not np.ndarray or data.dtype.kind != "f" or not data.flags.writeable:
+    if type(data) is not np.ndarray or not data.flags.writeable:
         return False
+    if data.dtype.kind != "f":
+        counts = data.dtype is INT64 and type(other) is type(alpha) is int and alpha == 1
+        if not counts or not -_SMALL < other < _SMALL or ufunc is np.true_divide:
+            return False
     kind = type(alpha)
     if kind is not int and kind is not float:
         return False

@@ -78,11 +78,11 @@ def resolve_backend(name: str) -> str:
         raise BackendError(f"unknown backend {name!r}", hint=f"one of {', '.join(BACKENDS)}")
     if name != "auto":
         return name
-    if importlib.util.find_spec("numba") is not None:
+    if importlib.util.find_spec("llvmlite") is not None:
         return "numba"
     if not _warned:
         _warned = True
-        warnings.warn("numba cannot be imported; backend='auto' is 'numpy'", stacklevel=4)
+        warnings.warn("llvmlite cannot be imported; backend='auto' is 'numpy'", stacklevel=4)
     return "numpy"
 
 

@@ -70,6 +70,7 @@ def test_torch_agrees(label: str) -> None:
     agree(found, steps=3, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", ["w6", "w7", "w9", "w10", "w11"])
 def test_jax_agrees(label: str) -> None:
     pytest.importorskip("jax")
@@ -107,6 +108,18 @@ def test_the_products_are_those_of_each_layer_forward_and_backward() -> None:
 def test_dropout_is_timed_and_left_out_of_what_is_compared() -> None:
     workload = importlib.import_module("workloads").ROWS["w6"].workload
     assert workload.dropout and not workload.comparable().dropout
+
+
+@pytest.mark.parametrize("label", ["w4", "w6", "w7", "w11"])
+def test_the_workspace_is_hardly_more_than_what_is_in_use_at_one_time(label: str) -> None:
+    workload = importlib.import_module("workloads").ROWS[label].workload  # at its own size
+    plan = importlib.import_module("memory").planned(workload)
+    assert plan.live_nbytes <= plan.peak_nbytes <= 1.1 * plan.live_nbytes
+
+
+def test_generated_graphs_have_about_the_size_asked_for() -> None:
+    count, *seconds = importlib.import_module("growth").stages(1100)
+    assert 900 < count < 1300 and len(seconds) == 4  # too large for machine code
 
 
 def test_the_table_has_the_ratios(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

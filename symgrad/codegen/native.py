@@ -18,7 +18,7 @@ from symgrad.codegen.equations import Equations, param
 from symgrad.codegen.loops import INDEX, Expr, Function
 from symgrad.codegen.lower import Argument, Lowered, extent_expr, lower
 from symgrad.codegen.module import Packs, Param, entry_params, external_type, pack_of, workspace
-from symgrad.codegen.names import Names
+from symgrad.codegen.names import Names, words
 from symgrad.codegen.numba import NumbaPrinter, wrap_call
 from symgrad.codegen.numpy import comment_lines, strided
 from symgrad.codegen.random_helpers import HELPERS as SAMPLERS
@@ -103,11 +103,11 @@ class _Entry:
             lines += self.signature()
         lines += wrap_call(f"def {name}(", [p.name for p in self.params], "):")
         lines.append('    """Run the program: results go to the arrays given for them."""')
-        setup = self.views("\n".join(steps))
-        text = "\n".join([*setup, *steps])
+        setup = self.views(words("\n".join(steps)))
+        said = words("\n".join([*setup, *steps]))
         inputs = len(self.graph.inputs)
         for extent, (number, axis) in self.names.extents.items():
-            if mentions(text, extent):
+            if extent in said:
                 home = Home(INPUT, number) if number < inputs else Home(CELL, number - inputs)
                 value = f"{self.names.homes[home]}.shape[{axis}]"
                 lines.append(f"    {extent} = {self.cast_index(value)}")
@@ -129,11 +129,11 @@ class _Entry:
         lines += [f"    {numba_type(p)},  # {p.name}" for p in self.params]
         return [*lines, ")"]
 
-    def views(self, text: str) -> list[str]:
+    def views(self, said: set[str]) -> list[str]:
         """Lines that name flat views: of arguments with several extents, of workspace and packs."""
         lines: list[str] = []
         for home, name in self.names.homes.items():
-            if not mentions(text, name):
+            if name not in said:
                 continue
             if home.kind == TEMP:
                 slot = self.plan.slots[self.schedule.temps[home.index]]
@@ -146,7 +146,7 @@ class _Entry:
             elif type.ndim != 1 and (home.kind == OUT and not reordered(type) or type.strides is None):
                 lines.append(f"{name} = {name}.ravel()")
         for value, name in self.names.scratch.items():
-            if mentions(text, name):
+            if name in said:
                 slot = self.plan.scratch[value]
                 lines.append(f"{name} = {self.part(workspace(slot.dtype), slot.offset, slot.size)}")
         return lines
@@ -317,13 +317,6 @@ class PlainPrinter(NumbaPrinter):
 
     def const(self, const: Any) -> str:
         return repr(const.value)
-
-
-def mentions(text: str, name: str) -> bool:
-    """Whether `name` stands in the text as a word."""
-    import re
-
-    return re.search(rf"\b{re.escape(name)}\b", text) is not None
 
 
 def numba_type(p: Param) -> str:

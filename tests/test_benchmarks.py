@@ -110,6 +110,16 @@ def test_dropout_is_timed_and_left_out_of_what_is_compared() -> None:
     assert workload.dropout and not workload.comparable().dropout
 
 
+@pytest.mark.parametrize("label", ["w1", "w3", "w4", "w6", "w7", "w8", "w11"])
+def test_another_batch_size_is_the_same_text(label: str) -> None:
+    workload = importlib.import_module("workloads").ROWS[label].workload
+    function, data = workload.training_step()
+    step = sg.compile(function, backend="numba", fullgraph=True)
+    parts = (data, [array[: len(array) * 3 // 4] for array in data])
+    first, second = (step.program(*part).source for part in parts)
+    assert first == second
+
+
 @pytest.mark.parametrize("label", ["w4", "w6", "w7", "w11"])
 def test_the_workspace_is_hardly_more_than_what_is_in_use_at_one_time(label: str) -> None:
     workload = importlib.import_module("workloads").ROWS[label].workload  # at its own size

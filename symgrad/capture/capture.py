@@ -13,6 +13,7 @@ from symgrad.capture.branches import Branches
 from symgrad.capture.cells import GradSlot, same_memory
 from symgrad.capture.values import SymbolicNode
 from symgrad.errors import Loc, SideEffectError, TraceError, VersionError
+from symgrad.ir.extents import show
 from symgrad.ir.graph import BACKWARD, Eqn, Literal, Value
 from symgrad.ir.primitive import OUTPUTS, Primitive
 from symgrad.ir.types import TensorType
@@ -326,7 +327,7 @@ class Capture(Branches):
             entry = self.draws[id(generator)] = [generator, 0, f"seed{number}", f"offset{number}"]
             self.hosts[entry[2]] = (generator, "seed")
             self.hosts[entry[3]] = (generator, "offset")
-        ahead = f"({entry[3]} + {entry[1]})" if entry[1] else entry[3]
+        ahead = f"({entry[3]} + {show(entry[1])})" if entry[1] else entry[3]
         seed = Literal(signed(generator.seed), int64, entry[2])
         offset = Literal(signed(generator.offset + entry[1]), int64, ahead)
         entry[1] += counters

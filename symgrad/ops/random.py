@@ -7,6 +7,7 @@ computed in float64 and rounded once, so that backends, which spell those differ
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -39,9 +40,7 @@ def draw(kind: str, shape: tuple[int, ...], dtype: DType, generator: Generator |
     if dtype.is_complex:
         pair = draw(kind, (*shape, 2), dtype.to_real(), source, **args)
         return view_as_complex(pair * 0.5**0.5 if kind == "normal" else pair)
-    count = 1
-    for extent in shape:
-        count = count * int(extent)
+    count = math.prod(shape)  # keeps the names of extents
     if (active := state.capture()) is not None:
         counters = counters_for(count * words_per(kind, dtype.np))
         return active.draw(  # type: ignore[no-any-return]

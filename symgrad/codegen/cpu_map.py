@@ -81,6 +81,7 @@ class _Map:
         self.nest = nest = replace(nest, reductions=tuple(
             ranked(r) if not self.kept_within(nest, r) else r for r in nest.reductions))  # fmt: skip
         self.rank = len(nest.axes)
+        self.parts = {stmt: _Map(stmt) for stmt in nest.body if isinstance(stmt, Nest)}
         self.inner = [r for r in nest.reductions if self.first(r) < self.rank]
         self.outer = [r for r in nest.reductions if self.first(r) == self.rank]
 
@@ -116,16 +117,15 @@ class _Map:
 
     def stmts(self) -> list[Stmt]:
         """Initial values, the loops, final values."""
-        out: list[Stmt] = []
-        for r in self.nest.reductions:
-            if self.scattered(r):
-                out.extend(self.over_kept(r, self.initial(r)))
+        maps = (self, *self.parts.values())
+        scattered = [(m, r) for m in maps for r in m.nest.reductions if m.scattered(r)]
+        out = [s for m, r in scattered for s in m.over_kept(r, m.initial(r))]
         out.extend(self.level(0))
-        for r in self.nest.reductions:
-            if self.scattered(r) and r.scratch:
+        for m, r in scattered:
+            if r.scratch:
                 index = r.stores[0][1]
-                total = convert(Load(r.scratch, (self.packed(r),), float64), r.value.dtype)
-                out.extend(self.over_kept(r, [Store(b, (index,), total) for b, _ in r.stores]))
+                total = convert(Load(r.scratch, (m.packed(r),), float64), r.value.dtype)
+                out.extend(m.over_kept(r, [Store(b, (index,), total) for b, _ in r.stores]))
         return out
 
     def initial(self, r: Reduction) -> list[Stmt]:
@@ -154,15 +154,14 @@ class _Map:
         if n == self.rank:
             return self.point()
         axis = self.nest.axes[n]
-        starting = [r for r in self.inner if self.first(r) == n]
-        out: list[Stmt] = [
-            Assign(self.total(r), start_value(r.op, self.total_dtype(r))) for r in starting]  # fmt: skip
+        starting = [(m, r) for m in (self, *self.parts.values()) for r in m.inner if m.first(r) == n]
+        out: list[Stmt] = [Assign(m.total(r), start_value(r.op, m.total_dtype(r))) for m, r in starting]
         if n < self.rank - 1:
             out.append(For(axis.name, ZERO, axis.extent, ONE, tuple(self.level(n + 1))))
         else:
             out.extend(self.innermost(axis.name, axis.extent))
-        for r in starting:
-            out.extend(self.finish(r))
+        for m, r in starting:
+            out.extend(m.finish(r))
         return out
 
     def total(self, r: Reduction) -> str:
@@ -176,6 +175,8 @@ class _Map:
         combine = [
             Assign(self.total(r), self.combined(r, Var(f"{r.stem}_block", r.value.dtype))) for r in parts]  # fmt: skip
         body = tuple(self.level(self.rank))
+        if self.parts:
+            return [For(var, ZERO, extent, ONE, body)]
         if not sums or not self.several_blocks():
             return [*zeros, For(var, ZERO, extent, ONE, body, "lanes"), *combine]
         start = Var("start", INDEX)
@@ -185,18 +186,23 @@ class _Map:
 
     def partial(self, r: Reduction) -> bool:
         """Whether blocks of `r` have an accumulator apart from the total."""
-        return self.several_blocks() or self.total_dtype(r) is not r.value.dtype
+        return not self.parts and (self.several_blocks() or self.total_dtype(r) is not r.value.dtype)
 
     def combined(self, r: Reduction, block: Expr) -> Expr:
         dtype = self.total_dtype(r)
         return Op(r.op, (Var(self.total(r), dtype), convert(block, dtype)), dtype)
 
     def point(self) -> list[Stmt]:
-        out = list(self.nest.body)
+        out: list[Stmt] = []
+        for stmt in self.nest.body:
+            out.extend(self.parts[stmt].level(stmt.inside) if isinstance(stmt, Nest) else [stmt])
         for r in self.inner:
             dtype = r.value.dtype
             name = f"{r.stem}_block" if self.blocked(r) and self.partial(r) else self.total(r)
-            out.append(Assign(name, fold(r.op, Var(name, dtype), r.value), r.note))
+            if self.blocked(r) and self.parts:  # one value a row
+                out.append(Assign(name, self.combined(r, r.value), r.note))
+            else:
+                out.append(Assign(name, fold(r.op, Var(name, dtype), r.value), r.note))
         for r in self.outer:
             out.extend(self.scatter(r, r.value))
         return out
@@ -224,6 +230,7 @@ class _Map:
             total = Op("unrank", (total,), wanted)
         if self.scattered(r):
             return self.scatter(r, total)
-        if self.first(r) == 0:
-            return [] if dtype is wanted else [Let(r.name, convert(total, wanted))]
+        if self.first(r) in (0, self.nest.inside):
+            out: list[Stmt] = [] if total == Var(r.name, wanted) else [Let(r.name, convert(total, wanted))]
+            return [*out, *(Store(b, (index,), Var(r.name, wanted)) for b, index in r.stores)]
         return [Store(buffer, (index,), convert(total, wanted)) for buffer, index in r.stores]

@@ -162,11 +162,16 @@ class Reduction:
 
 @dataclass(frozen=True)
 class Nest:
-    """For every point of the axes: the body, then the reductions take their values."""
+    """For every point of the axes: the body, then the reductions take their values.
+
+    The body may hold nests that go on from there: their first `inside` axes are those of the nest
+    around them, and what they fold over all the others is a variable of its body.
+    """
 
     axes: tuple[Axis, ...]
     body: tuple["Stmt", ...]
     reductions: tuple[Reduction, ...] = ()
+    inside: int = 0
 
 
 Stmt = Comment | Let | Assign | Store | For | If | Nest | Local | Do

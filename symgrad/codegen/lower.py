@@ -18,6 +18,7 @@ from symgrad.codegen.loops import (
     Function,
     Let,
     Load,
+    Local,
     Op,
     Param,
     Stmt,
@@ -26,6 +27,7 @@ from symgrad.codegen.loops import (
 )  # fmt: skip
 from symgrad.codegen.names import Names
 from symgrad.codegen.nests import Body, NestLowering
+from symgrad.codegen.row_loops import RowLowering
 from symgrad.codegen.scalars import convert, formula
 from symgrad.dtypes import int64
 from symgrad.ir.access import Access
@@ -69,6 +71,7 @@ class KernelLowering:
         self.scalars: dict[tuple[Atom, Poly], Expr] = {}
         self.stored: list[Store] = []
         self.loads: list[Stmt] = []
+        self.rows: dict[Value, Local] = {}
         self.samplers: dict[str, None] = {}
         self.made = {v for eqn in kernel.eqns for v in eqn.outputs}
 
@@ -83,7 +86,8 @@ class KernelLowering:
         self.loads.clear()
         for eqn in self.kernel.epilogue:
             self.scalar_equation(eqn, late)
-        body = (*self.loads_before, *prologue.stmts, *middle, *self.loads, *late.stmts, *self.stored)
+        before = (*self.rows.values(), *self.loads_before, *prologue.stmts)
+        body = (*before, *middle, *self.loads, *late.stmts, *self.stored)
         used = {n.name for s in body for n in loops.walk(s) if isinstance(n, Var) and n.dtype is INDEX}
         extents = [Argument(Param(n, "extent", INDEX), n) for n in self.names.extents if n in used]
         arguments = (*self.buffers.values(), *extents)
@@ -115,6 +119,13 @@ class KernelLowering:
         slot = self.plan.scratch[value]
         self.buffers.setdefault(name, Argument(Param(name, "array", slot.dtype), value))
         return name
+
+    def row(self, value: Value, size: int) -> str:
+        """Memory for one row of a value."""
+        if value not in self.rows:
+            name = self.local.fresh(f"{value.hint or 't'}_row")
+            self.rows[value] = Local(name, value.type.dtype, size)
+        return self.rows[value].name
 
     def literal(self, literal: Literal) -> Expr:
         """A constant, or the parameter of a host number."""
@@ -203,7 +214,7 @@ class KernelLowering:
 
     def nest(self, nest: sch.Nest) -> list[Stmt]:
         """One iteration space as a `Nest` statement."""
-        return NestLowering(self, nest).lower()
+        return (RowLowering if nest.rows else NestLowering)(self, nest).lower()
 
 
 __all__ = ["Argument", "Lowered", "extent_expr", "lower"]

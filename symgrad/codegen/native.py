@@ -15,14 +15,14 @@ from symgrad.codegen.cpu_map import cpu_map
 from symgrad.codegen.cuts import cut_loops
 from symgrad.codegen.draws import stage_draws
 from symgrad.codegen.equations import Equations, param
-from symgrad.codegen.loops import INDEX, Expr, Function
-from symgrad.codegen.lower import Argument, Lowered, extent_expr, lower
+from symgrad.codegen.loops import Expr, Function
+from symgrad.codegen.lower import Argument, extent_expr, lower
 from symgrad.codegen.module import Packs, Param, entry_params, external_type, pack_of, workspace
 from symgrad.codegen.names import Names, words
 from symgrad.codegen.numba import NumbaPrinter, wrap_call
 from symgrad.codegen.numpy import comment_lines, strided
 from symgrad.codegen.random_helpers import HELPERS as SAMPLERS
-from symgrad.codegen.tasks import TASKS, Tasked, span, tasked
+from symgrad.codegen.tasks import TASKS, THRESHOLD, scatters, tasked
 from symgrad.codegen.tidy import tidy
 from symgrad.dtypes import DType, float64, int64
 from symgrad.ir.access import is_identity, reordered
@@ -89,15 +89,14 @@ class _Entry:
         used.native = used.native and self.native
         steps = self.schedule.steps
         self.alone = self.native and len(steps) == 1 and isinstance(steps[0], Kernel)
-        self.tasked: Tasked | None = None
+        self.sums: list[int] = []
+        self.points: list[int] = []
 
     # -- entry ----------------------------------------------------------------------------------
 
     def text(self, name: str) -> str:
         """The function that is called: extents, flat views, steps."""
-        steps: list[str] = []
-        for step in self.schedule.steps:
-            steps += self.step(step)
+        steps = self.regions()
         lines: list[str] = []
         if self.native:
             lines += self.signature()
@@ -114,6 +113,35 @@ class _Entry:
         body = [f"    {line}" for line in [*setup, *steps]]
         tail = ["", "", *self.types(name)] if self.native else []
         return "\n".join([*lines, *(body or ["    pass"]), *tail]) + "\n"
+
+    def regions(self) -> list[str]:
+        """The steps; where some are done as tasks, by regions that begin with those."""
+        parts: list[list[str]] = [[]]
+        after: list[list[str]] = [[]]
+        for step in self.schedule.steps:
+            shared = len(self.sums)
+            lines = self.step(step)
+            if len(self.sums) > shared:
+                parts.append(lines)
+                after.append([])
+            else:
+                after[-1] += lines
+        if not self.sums:
+            return after[0]
+        first = 1 if after[0] else 0
+        regions = [after[0]] * first
+        for lines, rest in zip(parts[1:], after[1:]):
+            regions.append([*lines, *(["if task < 0:"] if rest else []), *(f"    {line}" for line in rest)])
+        size = TASKS * max(self.sums)
+        self.params += (
+            Param("sums", "ws", float64, (size,), size=size), Param("task", "task", int64, index=first),
+            Param("region", "task", int64, index=len(regions), size=max(self.points)))  # fmt: skip
+        if len(regions) == 1:
+            return regions[0]
+        out: list[str] = []
+        for number, lines in enumerate(regions):
+            out += [f"if task == -1 or region == {number}:", *(f"    {line}" for line in lines)]
+        return out
 
     def cast_index(self, text: str) -> str:
         self.used.types.add("uint64")
@@ -202,45 +230,35 @@ class _Entry:
         lowered = lower(step, self.plan, self.names)
         if not lowered.function.body:
             return []
-        name = self.print(lowered, f"{self.prefix}{step.name}")
         arguments = [self.argument(a) for a in lowered.arguments]
-        if self.tasked is None:
-            return wrap_call(f"{name}(", arguments, ")")
-        arguments += [p.name for p in TASK_PARAMS]
-        return [*span(self.index(self.tasked.points)), *wrap_call(f"{name}(", arguments, ")")]
-
-    def print(self, lowered: Lowered, name: str) -> str:
-        """Print the function unless an equal one is there; the name to call."""
-        body = cpu_map(tidy(lowered.function.body))
-        params = lowered.function.params
-        if self.alone:
-            self.tasked = tasked(body)
-        if self.tasked is not None:
-            body = self.tasked.body
-            params = (*params, *TASK_PARAMS)
-            self.used.types |= {"uint64", "int64"}
-            self.params += (
-                Param("sums", "ws", float64, (TASKS * self.tasked.sums,), size=TASKS * self.tasked.sums),
-                Param("task", "task", int64), Param("tasks", "task", int64, size=self.points()))  # fmt: skip
+        body, params = cpu_map(tidy(lowered.function.body)), lowered.function.params
+        points = sum(int(math.prod(nest.space)) for nest in step.nests)
+        worth = self.alone or self.native and points >= THRESHOLD
+        shared = tasked(body) if worth and not scatters(lowered.function.body) else None
+        if shared is not None:
+            body, params = shared.body, (*params, *TASK_PARAMS)
+            arguments += [p.name for p in TASK_PARAMS]
+            self.sums.append(shared.sums)
+            self.points.append(points)
         body = stage_draws(cut_loops(body))
+        name = self.print(Function(f"{self.prefix}{step.name}", params, body, lowered.function.doc))
+        return wrap_call(f"{name}(", arguments, ")")
+
+    def print(self, function: Function) -> str:
+        """Print the function unless an equal one is there; the name to call."""
         printer = NumbaPrinter()
-        text = printer.function(Function(name, params, body, lowered.function.doc))
+        text = printer.function(function)
         self.used.helpers |= printer.helpers
         self.used.indices |= printer.indices
         self.used.types |= printer.types
-        self.used.samplers |= {n.fn for s in body for n in loops.walk(s) if isinstance(n, loops.Op)} & set(SAMPLERS)
-        key = text.replace(f"def {name}(", "def (", 1)
+        called = {n.fn for s in function.body for n in loops.walk(s) if isinstance(n, loops.Op)}
+        self.used.samplers |= called & set(SAMPLERS)
+        key = text.replace(f"def {function.name}(", "def (", 1)
         if key in self.bodies:
             return self.bodies[key]
-        self.bodies[key] = name
+        self.bodies[key] = function.name
         self.kernels.append(text)
-        return name
-
-    def points(self) -> int:
-        """The points of the iteration space that tasks share."""
-        (step,) = self.schedule.steps
-        assert isinstance(step, Kernel)
-        return max((math.prod(nest.space) for nest in step.nests), default=0)
+        return function.name
 
     def argument(self, argument: Argument) -> str:
         """What the entry passes for a kernel's parameter."""
@@ -306,9 +324,7 @@ class _Entry:
 
 
 TASK_PARAMS = (
-    loops.Param("sums", "array", float64), loops.Param("first", "extent", INDEX),
-    loops.Param("last", "extent", INDEX), loops.Param("task", "scalar", int64),
-    loops.Param("tasks", "scalar", int64),
+    loops.Param("sums", "array", float64), loops.Param("task", "scalar", int64),
 )  # fmt: skip
 
 

@@ -73,7 +73,8 @@ class NestLowering:
         self.body = Body()
         self.stores: list[Stmt] = []  # last: a cell's old value may be read anywhere in the nest
 
-    def lower(self) -> list[Stmt]:
+    def prepare(self) -> tuple[Axis, ...]:
+        """Decide on the axes; their variables."""
         self.order = self.memory_order()
         self.extents = tuple(self.extents[i] for i in self.order)
         self.groups = self.collapse()
@@ -82,6 +83,12 @@ class NestLowering:
             for n, group in enumerate(self.groups)
         )
         self.vars = [Var(axis.name, INDEX) for axis in axes]
+        self.depth = len(axes)
+        return axes
+
+    def lower(self) -> list[Stmt]:
+        """The statements that do it: a nest, or just its body where there is nothing to iterate."""
+        axes = self.prepare()
         reductions: list[Reduction] = []
         for eqn in self.nest.eqns:
             if folded(eqn):
@@ -111,7 +118,7 @@ class NestLowering:
         straight = tuple(range(rank))
         partial = any(folded(e) and len(folded_axes(e)) < rank for e in self.nest.eqns)
         touches = [t for t in self.touches() if all(map(int, t.strides))]
-        if rank < 2 or partial or not touches or self.rigid():
+        if rank < 2 or partial or not touches or self.nest.rows or self.rigid():
             return straight
         leader = max(touches, key=lambda t: t.stored)
         return tuple(sorted(straight, key=lambda axis: -int(leader.strides[axis])))
@@ -127,7 +134,7 @@ class NestLowering:
             even = all(
                 same(t.strides[axis - 1], t.strides[axis] * self.extents[axis]) for t in touches
             ) and all((axis in f) == (axis - 1 in f) for f in folds)
-            if even and not rigid:
+            if even and not rigid and axis != self.nest.rows:
                 groups[-1] += (axis,)
             else:
                 groups.append((axis,))
@@ -182,6 +189,11 @@ class NestLowering:
 
     # -- elements -------------------------------------------------------------------------------
 
+    @property
+    def suffix(self) -> str:
+        """What ends the names of elements: the variable of the innermost loop around them."""
+        return f"_{AXIS_NAMES[self.depth - 1]}"
+
     def element(self, atom: Atom, shape: Shape) -> Expr:
         """The operand's element at the current point of the space."""
         seen = self.schedule.seen(atom)
@@ -200,7 +212,7 @@ class NestLowering:
             index = self.subscripts(seen, shape)
         load = Load(self.k.buffer(home, seen.root), index, seen.root.type.dtype)
         if load not in self.body.values:
-            name = self.k.local.fresh(f"{seen.root.hint or 't'}_{AXIS_NAMES[len(self.vars) - 1]}")
+            name = self.k.local.fresh(f"{seen.root.hint or 't'}{self.suffix}")
             self.body.stmts.append(Let(name, load))
             self.body.values[load] = Var(name, load.dtype)
         return self.body.values[load]
@@ -226,7 +238,7 @@ class NestLowering:
         homes = self.schedule.homes.get(eqn.out, ())
         hint = eqn.out.hint or "t"
         if homes or eqn.out.hint in self.k.names.places:
-            hint = f"{hint}_{AXIS_NAMES[len(self.vars) - 1]}"
+            hint = f"{hint}{self.suffix}"
         if not isinstance(result, (Var, Const)):
             name = self.k.local.fresh(hint)
             self.body.stmts.append(Let(name, result, note(eqn)))
@@ -275,7 +287,7 @@ class NestLowering:
         out, homes = eqn.out, self.schedule.homes.get(eqn.out, ())
         stem = self.k.stem(out.hint or "t")
         name = self.k.local.fresh(f"{out.hint or 't'}_0" if homes else out.hint or "t")
-        if len(over) == len(self.groups):
+        if len(over) == self.depth:
             self.k.scalars[out, ()] = Var(name, out.type.dtype)
             for home in homes:
                 self.k.stored.append(Store(self.k.buffer(home, out), (loops.index(0),), Var(name, out.type.dtype)))

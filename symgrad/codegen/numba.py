@@ -16,6 +16,7 @@ import numpy as np
 from symgrad.codegen import (
     numba_helpers,
     special_helpers,
+    tasks,
     vector_erf,
     vector_math,
     vector_trigonometry,
@@ -85,7 +86,7 @@ def _to_int64(x):
 ''',
 }  # fmt: skip
 HELPERS |= vector_math.HELPERS | vector_trigonometry.HELPERS | vector_erf.HELPERS
-HELPERS |= numba_helpers.HELPERS | special_helpers.NUMBA
+HELPERS |= tasks.HELPERS | numba_helpers.HELPERS | special_helpers.NUMBA
 
 
 NEEDS = vector_math.NEEDS | vector_erf.NEEDS | special_helpers.NEEDS
@@ -179,6 +180,8 @@ class NumbaPrinter(Printer):
             return (text, ATOM) if op.dtype is INDEX else self.narrow(op.dtype, text, ATOM)
         if op.fn in ("rank_max", "rank_min"):
             return self.rank(op), ATOM
+        if op.fn in ("part_start", "part_stop"):
+            return self.helper(f"_{op.fn}", op), ATOM
         if op.fn == "unrank":
             return self.helper(f"_unrank_{op.dtype.name}", op), ATOM
         if op.fn == "not":

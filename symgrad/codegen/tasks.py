@@ -1,17 +1,18 @@
 """A kernel as tasks: the serial loops with a number that says which part of them to do.
 
-`task` -1 does everything. With `tasks` parts, task k does the blocks of part k and leaves its sums in
-`sums`; task -2 adds those up, in order, and does what follows the loops. Who runs the parts, one
-thread or several, does not change a bit of the result.
+`task` -1 does everything. Task k of 16 does the k-th part of each loop and leaves its sums in `sums`;
+task -2 adds those up, in order, and does what follows the loops. Who runs the parts, one thread or
+several, does not change a bit of the result. An entry of several steps has a region for each kernel
+that is worth it: `region` says which one the task belongs to, the steps up to the next being its end.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from symgrad.codegen import loops
 from symgrad.codegen.cpu_map import BLOCK
-from symgrad.codegen.loops import INDEX, Assign, Expr, For, If, Load, Op, Stmt, Store, Var
+from symgrad.codegen.loops import INDEX, Assign, Const, For, If, Load, Nest, Op, Stmt, Store, Var
 from symgrad.dtypes import bool_, float64, int64
 
 TASKS = 16
@@ -20,62 +21,77 @@ TASKS = 16
 THRESHOLD = 1 << 19
 """Points of the iteration space from which parts are worth a thread's waking (about 150 us of work)."""
 
+TASK = Var("task", int64)
+
+HELPERS = {
+    "_part_start": f'''@njit(forceinline=True, error_model="numpy")
+def _part_start(count, unit, task):
+    """Where the part of a task begins: the loop's turns are dealt in whole units."""
+    units = (count + unit - uint64(1)) // unit
+    return units * uint64(max(task, 0)) // uint64({TASKS}) * unit
+''',
+    "_part_stop": f'''@njit(forceinline=True, error_model="numpy")
+def _part_stop(count, unit, task):
+    """Where it ends: task -1 does everything, task -2 nothing."""
+    units = (count + unit - uint64(1)) // unit
+    stop = min(units * uint64(max(task, 0) + 1) // uint64({TASKS}) * unit, count)
+    return stop if task >= 0 else count if task == -1 else uint64(0)
+''',
+}
+
 
 @dataclass(frozen=True)
 class Tasked:
-    """The statements with the task number in them, the sums each task leaves, and the points."""
+    """The statements with the task number in them, and how many sums each task leaves."""
 
     body: tuple[Stmt, ...]
     sums: int
-    points: Expr
+
+
+def scatters(body: tuple[Stmt, ...]) -> bool:
+    """Whether several turns of an outer loop add to one element of memory, so that parts would meet there."""
+    nests = [n for s in body for n in loops.walk(s) if isinstance(n, Nest)]
+    return any(axis not in r.over for n in nests for r in n.reductions for axis in range(min(r.over), len(n.axes)))
 
 
 def tasked(body: tuple[Stmt, ...]) -> Tasked | None:
-    """`body` cut into tasks, or None where its loops cannot be (over other points, or scattered sums)."""
-    places = [n for n, stmt in enumerate(body) if isinstance(stmt, For)]
-    if not places:
+    """`body` cut into tasks, or None where it cannot be (a total that is no float64 sum)."""
+    head, parts, tail, totals = list[Stmt](), list[Stmt](), list[Stmt](), list[str]()
+    for stmt in body:
+        if isinstance(stmt, For):
+            parts.append(part(stmt))
+        elif isinstance(stmt, Assign) and isinstance(stmt.value, Const):
+            if stmt.value.dtype is not float64 or stmt.value.value:
+                return None
+            head.append(stmt)
+            totals.append(stmt.name)
+        elif parts:
+            tail.append(stmt)  # nests do not depend on each other: what one has summed can wait
+        elif isinstance(stmt, Store):
+            return None
+        else:
+            head.append(stmt)
+    if not parts:
         return None
-    found = [stmt for stmt in body[places[0] : places[-1] + 1] if isinstance(stmt, For)]
-    loop = found[0]
-    if len(found) != places[-1] + 1 - places[0] or any(
-        (other.start, other.stop, other.step) != (loop.start, loop.stop, loop.step) for other in found):
-        return None
-    before, after = body[: places[0]], body[places[-1] + 1 :]
-    totals = [s for s in before if isinstance(s, Assign)]
-    if any(t.value.dtype is not float64 for t in totals) or any(isinstance(s, Store) for s in before):
-        return None
-    task, tasks, count = Var("task", int64), Var("tasks", int64), len(totals)
-    first, last = Var("first", INDEX), Var("last", INDEX)
-    parts = [For(one.var, first, last, one.step, one.body, one.kind) for one in found]
-    slot = Op("mul", (Op("cast", (task,), INDEX), loops.index(count)), INDEX)
-    leave = tuple(
-        Store("sums", (loops.add(slot, loops.index(r)),), Var(t.name, float64)) for r, t in enumerate(totals))
-    begin = Var("part", INDEX)
+    count = len(totals)
+    slot = loops.mul(Op("cast", (TASK,), INDEX), loops.index(count))
+    leave = tuple(Store("sums", (loops.add(slot, loops.index(n)),), Var(t, float64)) for n, t in enumerate(totals))
+    begin = loops.mul(Var("part", INDEX), loops.index(count))
     gather = tuple(
-        Assign(t.name, Op("add", (Var(t.name, float64),
-               Load("sums", (loops.add(loops.mul(begin, loops.index(count)), loops.index(r)),), float64)), float64))
-        for r, t in enumerate(totals))  # fmt: skip
-    zero = loops.Const(0, int64)
-    tail: tuple[Stmt, ...] = after
+        Assign(t, Op("add", (Var(t, float64), Load("sums", (loops.add(begin, loops.index(n)),), float64)), float64))
+        for n, t in enumerate(totals))  # fmt: skip
     if totals:
-        tail = (For("part", loops.index(0), Op("cast", (tasks,), INDEX), loops.index(1), gather), *after)
-    branches: list[Stmt] = []
-    if leave:
-        branches.append(If(Op("ge", (task, zero), bool_), leave))
+        over_parts = For("part", loops.index(0), loops.index(TASKS), loops.index(1), gather)
+        parts.append(If(Op("ge", (TASK, Const(0, int64)), bool_), leave))
+        parts.append(If(Op("eq", (TASK, Const(-2, int64)), bool_), (over_parts,)))
     if tail:
-        branches.append(If(Op("lt", (task, zero), bool_), tail))
-    return Tasked((*before, *parts, *branches), count, loop.stop)
+        parts.append(If(Op("lt", (TASK, Const(0, int64)), bool_), tuple(tail)))
+    return Tasked((*head, *parts), count)
 
 
-def span(points: str) -> list[str]:
-    """Lines of the entry that work out which points the task does."""
-    return [
-        f"first, last = uint64(0), {points}",
-        "if tasks > 0:",
-        f"    blocks = ({points} + uint64({BLOCK - 1})) // uint64({BLOCK})",
-        "    done = uint64(max(task, 0))",
-        f"    first = min(blocks * done // uint64(tasks) * uint64({BLOCK}), {points})",
-        f"    last = min(blocks * (done + uint64(1)) // uint64(tasks) * uint64({BLOCK}), {points})",
-        "if task == -2:",
-        "    last = first",
-    ]
+def part(loop: For) -> For:
+    """The turns of a loop that a task does: whole blocks of what vector units go through, or rows."""
+    unit = loops.index(1 if loop.kind == "serial" else BLOCK)
+    start, stop = (Op(fn, (loop.stop, unit, TASK), INDEX) for fn in ("part_start", "part_stop"))
+    return replace(loop, start=start, stop=stop)
+

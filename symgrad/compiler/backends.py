@@ -53,6 +53,12 @@ class Entry:
         last = self.params[-1] if self.params else None
         return last.size if last is not None and last.kind == "task" else None
 
+    @property
+    def regions(self) -> range:
+        """The numbers of the regions whose loops are done as tasks; what is numbered less comes before."""
+        first, count = (p.index for p in self.params[-2:])
+        return range(first, count)
+
 
 @dataclass
 class Executable:

@@ -28,7 +28,7 @@ class Emitted:
 
 def emit_program(program: "Program") -> Emitted:
     """The source for a program's backend; needs neither that backend nor a GPU."""
-    schedules = {name: fuse(graph) for name, graph in program.parts.items()}
+    schedules = {name: fuse(graph, rows=program.backend != "cupy") for name, graph in program.parts.items()}
     plans = {name: plan_memory(schedule) for name, schedule in schedules.items()}
     packs = program.layout.packs
     title = program.traced.graph.name

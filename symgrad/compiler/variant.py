@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,7 @@ class Variant:
         befores = {id(slot.before) for slot in traced.grad_reads}
         self.movable = program.split is None and not any(id(t) in befores for t in self._fixed())
         self.freed = [self._freed_node(i) for i in range(len(traced.outputs))]
-        self.run_tasks = run_tasks
+        self.run_tasks = partial(run_tasks, self.entry)
         self.deferred = [cell for cell, _ in traced.graph.effects] if traced.branches else []
 
     def _fixed(self) -> Iterator[Any]:
@@ -343,15 +344,21 @@ def invoke(entry: Entry, given: list[Any]) -> None:
         elif entry.points < THRESHOLD:
             function(*given, -1, 0)
         else:
-            run_tasks(function, given)
+            run_tasks(entry, function, given)
     except IndexError as error:
         raise out_of_range(error) from error
 
 
-def run_tasks(function: Any, given: Any) -> None:
-    """All parts on the thread pool, then what follows them; the result does not depend on the pool."""
-    parallel_run(lambda task: function(*given, task, TASKS), TASKS)
-    function(*given, -2, TASKS)
+def run_tasks(entry: Entry, function: Any, given: Any) -> None:
+    """Region after region: all parts on the thread pool, then what follows them.
+
+    The result does not depend on the pool.
+    """
+    if entry.regions.start:
+        function(*given, -2, 0)
+    for region in entry.regions:
+        parallel_run(lambda task, region=region: function(*given, task, region), TASKS)  # type: ignore[misc]
+        function(*given, -2, region)
 
 
 def allocate(graph: Graph, pooled: dict[int, Any], arrays: Any = np) -> tuple[list[Any], list[Any]]:

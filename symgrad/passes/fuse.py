@@ -5,7 +5,8 @@ operands; it may join *the* step that makes one only if it reads that operand at
 the operand is a scalar). Steps are never reordered, so the result cannot have a cycle, and each
 equation looks at two candidates, so the time is linear in the size of the graph.
 
-An equation that gives a cell its new value also waits for every reader of the old one.
+An equation that gives a cell its new value also waits for every reader of the old one. Where `rows` are
+allowed, reductions of rows do not end a nest: see `passes.rows`.
 """
 
 from __future__ import annotations
@@ -13,37 +14,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from symgrad.ir.access import Access, access, accesses, is_identity, is_scalar, space_key, squeezed
-from symgrad.ir.extents import Poly
+from symgrad.ir.access import Access, access, accesses, is_identity, is_scalar, space_key
 from symgrad.ir.graph import UPDATE, Eqn, Graph, Value
-from symgrad.ir.primitive import Alias, ArrayCall, Gemm, Reduce, Scalar, View, Write
+from symgrad.ir.primitive import ArrayCall, Gemm, View, Write
 from symgrad.ir.types import Shape
 from symgrad.passes.apart import components
 from symgrad.passes.homes import assign_homes
 from symgrad.passes.layouts import make_multipliable
+from symgrad.passes.rows import Key, OpenNest, is_reduction, iteration_space, level
 from symgrad.passes.schedule import Call, Kernel, Nest, Schedule, Step
 
 PROLOGUE, EPILOGUE, REDUCED, STORED = "prologue", "epilogue", "reduced", "stored"
-Key = tuple[Poly, ...]
 
 
-def fuse(graph: Graph) -> Schedule:
-    """The schedule of `graph`: kernels, calls, and where every value that needs memory lives."""
+def fuse(graph: Graph, rows: bool = True) -> Schedule:
+    """The schedule of `graph`: kernels, calls, and where every value that needs memory lives.
+
+    Without `rows` no nest reads what it reduces, which threads that cannot wait for each other need.
+    """
     graph, synthetic = make_multipliable(graph)
-    fuser = Fuser(graph)
+    fuser = Fuser(graph, rows)
     for eqn in graph.eqns:
         fuser.visit(eqn)
     fuser.finish()
     steps = tuple(step.freeze(i, fuser.touched) for i, step in enumerate(fuser.steps))
     return assign_homes(graph, steps, fuser.access, synthetic)
-
-
-@dataclass
-class OpenNest:
-    """A nest that still accepts equations."""
-
-    space: Shape
-    eqns: list[Eqn] = field(default_factory=list)
 
 
 @dataclass
@@ -69,7 +64,7 @@ class OpenStep:
             return Call(f"c{number}_{self.call.prim.name}", self.call, reason=self.reason)
         kernel = Kernel(
             "", tuple(self.prologue),
-            tuple(Nest(n.space, part) for n in self.nests.values() for part in components(n.eqns, touched)),
+            tuple(Nest(*n.part(part)) for n in self.nests.values() for part in components(n.eqns, touched)),
             tuple(self.epilogue), reason=self.reason,
         )  # fmt: skip
         return Kernel(
@@ -88,8 +83,8 @@ def kernel_label(eqns: tuple[Eqn, ...]) -> str:
 class Fuser:
     """The state of the walk: steps so far, and where each root was made."""
 
-    def __init__(self, graph: Graph):
-        self.graph = graph
+    def __init__(self, graph: Graph, rows: bool):
+        self.graph, self.rows = graph, rows
         self.access = accesses(graph)
         self.steps: list[OpenStep] = []
         self.made_at: dict[Value, int] = {}
@@ -196,7 +191,7 @@ class Fuser:
                 return f"another loop still reads {cell.hint or 'the cell'}"
         if not key:
             return ""
-        nest = step.nests.get(key)
+        nest = self.host(step, key)
         if nest is None and step.nests:
             updating = eqn.phase == UPDATE and all(
                 e.phase == UPDATE for n in step.nests.values() for e in n.eqns)  # fmt: skip
@@ -211,24 +206,37 @@ class Fuser:
                 return f"needs all of {seen.root.hint or 'a result'} first"  # type: ignore[union-attr]
             if part is not None and access(part, self.access).root is seen.root:
                 return "a part is written at other indices"
-            if not (is_identity(seen) and space_key(seen.shape) == key):
-                return f"reads {seen.root.hint or 'a value'} at other indices"  # type: ignore[union-attr]
-        return ""
+        rows = nest.rows_with(eqn, key, operands) if nest is not None else 0
+        return rows if isinstance(rows, str) else ""
+
+    def host(self, step: OpenStep, key: Key) -> OpenNest | None:
+        """The nest of `step` that a loop over `key` can be part of."""
+        if key in step.nests or not self.rows or len(step.nests) != 1:
+            return step.nests.get(key)
+        (nest,) = step.nests.values()
+        return nest if nest.hosts(key) else None
 
     def add(self, eqn: Eqn, key: Key, space: Shape, position: int) -> None:
         """Put `eqn` into the step at `position`."""
         step = self.steps[position]
         if key:
-            nest = step.nests.setdefault(key, OpenNest(space))
-            nest.eqns.append(eqn)
+            nest = self.host(step, key)
+            if nest is None:
+                nest = step.nests[key] = OpenNest(space, key)
+            nest.add(eqn, key, self.operands(eqn))
+            if key not in step.nests and nest.key == key:  # it has become a loop over rows
+                step.nests = {key: nest}
             for seen in self.operands(eqn):
                 step.readers.setdefault(seen.root, []).append(nest)  # type: ignore[arg-type]
             self.newest[key] = max(position, self.newest.get(key, -1))
             stage: str | OpenNest = nest
-            if is_reduction(eqn):
+            above = level(eqn)
+            if is_reduction(eqn) and not (self.rows and above):
                 stage = REDUCED
             elif isinstance(eqn.prim.lower, View):
                 stage = STORED
+            else:
+                nest.levels[eqn.out] = above or 0
         else:
             made = [step.stage.get(a.root) for a in self.operands(eqn)]  # type: ignore[arg-type]
             stage = PROLOGUE if all(s in (None, PROLOGUE) for s in made) else EPILOGUE
@@ -245,18 +253,3 @@ class Fuser:
             root = seen.root
             self.last_read[root] = max(position, self.last_read.get(root, -1))  # type: ignore[index, arg-type]
 
-
-def iteration_space(eqn: Eqn) -> Shape:
-    """The shape an equation loops over: its operand's if it reduces or reorders, else its own."""
-    if isinstance(eqn.prim.lower, (Reduce, View)):
-        return eqn.inputs[0].type.shape
-    assert isinstance(eqn.prim.lower, (Scalar, Write)) or not isinstance(eqn.prim.lower, Alias)
-    return eqn.out.type.shape
-
-
-def is_reduction(eqn: Eqn) -> bool:
-    """Whether the equation folds more than one element into one."""
-    if not isinstance(eqn.prim.lower, Reduce):
-        return False
-    kept = squeezed(eqn.inputs[0].type.shape)
-    return any(axis in kept for axis in eqn.params["axis"])

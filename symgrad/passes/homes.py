@@ -16,6 +16,7 @@ from symgrad.ir.extents import poly
 from symgrad.ir.graph import Atom, Eqn, Graph, Value
 from symgrad.ir.primitive import ArrayCall, Reduce, Write
 from symgrad.ir.types import TensorType
+from symgrad.passes.rows import plan_turns
 from symgrad.passes.schedule import (
     CELL,
     INPUT,
@@ -152,6 +153,9 @@ class _Homes:
         step, nest = self.made[root]
         if step < self.last_raise:
             return False
+        kernel = self.steps[step]
+        if isinstance(kernel, Kernel) and nest >= 0 and kernel.nests[nest].rows:
+            return False  # a later turn may read it
         for (reader, reader_nest), at_index in self.reads.get(cell, ()):
             if reader < step:
                 continue
@@ -190,8 +194,17 @@ class _Homes:
         if isinstance(step, Kernel):
             roots += [self.seen(c.source).root for c in step.copies]
             writes += [c.like for c in step.copies]
+            step = replace(step, nests=tuple(map(self.with_turns, step.nests)))
         reads = dict.fromkeys(r for r in roots if isinstance(r, Value) and r not in made)
         return replace(step, reads=tuple(reads), writes=tuple(dict.fromkeys(writes)))
+
+    def with_turns(self, nest: Nest) -> Nest:
+        """The nest with the turns its loops over rows take."""
+        if not nest.rows:
+            return nest
+        roots = {e: [r for r in (self.seen(a).root for a in e.inputs) if isinstance(r, Value)] for e in nest.eqns}
+        turns, kept = plan_turns(nest.space, nest.eqns, nest.rows, self.homes, roots)
+        return replace(nest, turns=turns, kept=kept)
 
 
 def layout_key(type: TensorType) -> tuple[object, ...]:

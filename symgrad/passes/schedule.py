@@ -39,10 +39,18 @@ class Copy:
 
 @dataclass(frozen=True, eq=False)
 class Nest:
-    """Equations over one iteration space; `copies` write results that nothing computes here."""
+    """Equations over one iteration space; `copies` write results that nothing computes here.
+
+    With `rows` it is a loop over the first so many extents (those of 1 left out), in which loops over
+    the others take turns (`passes.rows`): `turns` says in which a value is computed (where it is
+    read, if it is not said), and `kept` are those that a buffer of one row keeps for later turns.
+    """
 
     space: Shape
     eqns: tuple[Eqn, ...] = ()
+    rows: int = 0
+    turns: Mapping[Value, int] = field(default_factory=dict)
+    kept: tuple[Value, ...] = ()
     copies: tuple[Copy, ...] = ()
 
 

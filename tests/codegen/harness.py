@@ -51,7 +51,8 @@ def load(source: str) -> ModuleType:
 
 def emitted(graph: Graph, backend: str, **options) -> Module:
     """The module of a graph, as the compiler makes it."""
-    return emit({"run": plan_memory(fuse(widen(graph)))}, backend=backend, title="test", **options)
+    plan = plan_memory(fuse(widen(graph), rows=backend != "cupy"))
+    return emit({"run": plan}, backend=backend, title="test", **options)
 
 
 def sample(type: TensorType, rng: np.random.Generator) -> np.ndarray:
@@ -108,7 +109,7 @@ def run(module, loaded, graph, inputs, cells=(), hosts=None, packs=None, check=T
         elif p.kind == "pack":
             args.append(arenas[p.name])
         elif p.kind == "task":
-            args.append({"task": -1, "tasks": 0}[p.name])
+            args.append({"task": -1, "region": 0}[p.name])
         else:
             array = np.full(tuple(map(int, p.shape)), 77, p.dtype.np)
             args.append(array)

@@ -77,7 +77,7 @@ def test_two_entries(backend):
     module = emit(plans, backend=backend, title="two")
     loaded = load(module.source)
     x, y, z = np.arange(5, dtype="f"), np.zeros(5, "f"), np.zeros(5, "f")
-    more = {"ws": np.zeros(0), "task": -1, "tasks": 0}
+    more = {"ws": np.zeros(0), "task": -1, "region": 0}
     extra = {e: [more.get(p.name, more.get(p.kind)) for p in module.entries[e].params
                  if p.kind in ("ws", "task")] for e in plans}  # fmt: skip
     loaded.forward(x, y, *extra["forward"])

@@ -76,7 +76,7 @@ def test_loops_over_the_same_points_are_cut_alike():
 
         run = sg.compile(step, backend="numba", fullgraph=True) if compiled else step
         if compiled:
-            assert "first, last" in run.program().source
+            assert "_part_start" in run.program().source
         for _ in range(3):
             run()
         results.append([*(p.detach().numpy() for p in params), *(optimizer.state[p]["step"].item() for p in params)])

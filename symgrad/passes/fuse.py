@@ -146,9 +146,9 @@ class Fuser:
         if position is None:
             self.steps.append(OpenStep(reason))
             position = len(self.steps) - 1
-        for waiting in inline:
-            self.add(waiting, key, space, position)
-        self.add(eqn, key, space, position)
+        nest = self.host(self.steps[position], eqn, key, operands)
+        for waiting in (*inline, eqn):
+            self.add(waiting, key, space, position, nest)
 
     def inlined(self, eqn: Eqn, key: Key) -> list[Eqn]:
         """Deferred operands to compute beside `eqn`; those it sees otherwise get a place now."""
@@ -191,7 +191,7 @@ class Fuser:
                 return f"another loop still reads {cell.hint or 'the cell'}"
         if not key:
             return ""
-        nest = self.host(step, key)
+        nest = self.host(step, eqn, key, operands)
         if nest is None and step.nests:
             updating = eqn.phase == UPDATE and all(
                 e.phase == UPDATE for n in step.nests.values() for e in n.eqns)  # fmt: skip
@@ -209,18 +209,22 @@ class Fuser:
         rows = nest.rows_with(eqn, key, operands) if nest is not None else 0
         return rows if isinstance(rows, str) else ""
 
-    def host(self, step: OpenStep, key: Key) -> OpenNest | None:
-        """The nest of `step` that a loop over `key` can be part of."""
+    def host(self, step: OpenStep, eqn: Eqn, key: Key, operands: list[Access]) -> OpenNest | None:
+        """The nest of `step` that a loop over `key` can be part of.
+
+        One that does not go by rows starts to only for the sake of what `eqn` reads of it.
+        """
         if key in step.nests or not self.rows or len(step.nests) != 1:
             return step.nests.get(key)
         (nest,) = step.nests.values()
-        return nest if nest.hosts(key) else None
+        wanted = any(a.root in nest.levels for a in operands) or nest.rows and eqn.phase != UPDATE
+        return nest if wanted and nest.hosts(key) else None
 
-    def add(self, eqn: Eqn, key: Key, space: Shape, position: int) -> None:
-        """Put `eqn` into the step at `position`."""
+    def add(self, eqn: Eqn, key: Key, space: Shape, position: int, nest: OpenNest | None) -> None:
+        """Put `eqn` into the step at `position`, into `nest` if that hosts it."""
         step = self.steps[position]
         if key:
-            nest = self.host(step, key)
+            nest = nest or step.nests.get(key)
             if nest is None:
                 nest = step.nests[key] = OpenNest(space, key)
             nest.add(eqn, key, self.operands(eqn))

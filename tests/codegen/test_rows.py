@@ -151,3 +151,16 @@ def test_a_large_loss_among_small_steps_is_a_region_of_its_own(monkeypatch):
         np.testing.assert_allclose(results[-1][0], want[0], rtol=1e-6)
         np.testing.assert_allclose(results[-1][1], want[1], rtol=1e-4, atol=1e-9)
     assert len({loss for loss, _ in results}) == 1 and all(np.array_equal(g, results[0][1]) for _, g in results)
+
+
+def test_extents_that_happen_to_agree_make_no_rows():
+    """A bias of as many elements as its matrix has rows is updated by a loop of its own."""
+    (kernel,) = kernels(graph_of("""
+def f(g: f32[8,8], h: f32[8], *, w: f32[8,8], b: f32[8]):
+    wn = sub(w, g)  # f32[8,8] a.py:1 update
+    bn = sub(b, h)  # f32[8] a.py:1 update
+    w[...] = wn
+    b[...] = bn
+    return
+"""))
+    assert [(n.rows, len(n.eqns)) for n in kernel.nests] == [(0, 1), (0, 1)]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import builtins
 import ctypes
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from symgrad.native.entry import NAME
+from symgrad.native import entry
+
+OBJECTS: dict[str, Any] = {"None": None, "ndarray": np.ndarray}
+OBJECTS |= {n: kind for n, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, Exception)}
+"""What native code names. CPython's own symbols will not do: Numba gives `PyExc_IndexError` another meaning."""
 
 FASTCALL = 0x0080  # METH_FASTCALL
 
@@ -27,7 +32,8 @@ def llvm() -> Any:
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    llvm.add_symbol("symgrad_ndarray", id(np.ndarray))
+    for name, thing in OBJECTS.items():
+        llvm.add_symbol(entry.OBJECT + name, id(thing))
     return llvm
 
 
@@ -71,7 +77,7 @@ def loaded(code: bytes, name: str) -> Any:
 
 def entry_of(engine: Any, name: str) -> Any:
     """The entry of code in memory as a Python function."""
-    method = MethodDef(name.encode(), engine.get_function_address(NAME), FASTCALL, None)
+    method = MethodDef(name.encode(), engine.get_function_address(entry.NAME), FASTCALL, None)
     _methods.append(method)
     new = ctypes.pythonapi.PyCFunction_NewEx
     new.restype, new.argtypes = ctypes.py_object, [ctypes.POINTER(MethodDef), ctypes.py_object, ctypes.c_void_p]

@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from symgrad.native.module import Module
 
 NAME = "entry"
+OBJECT = "symgrad_object_"
+"""How the symbols of Python objects begin, whose addresses they are."""
+
 HEADER = object.__basicsize__  # what precedes an object's own fields
 DATA, DIMENSIONS, STRIDES = HEADER, HEADER + 16, HEADER + 24
 
 READS = {"f": "double @PyFloat_AsDouble", "i": "i64 @PyLong_AsLongLong",
          "u": "i64 @PyLong_AsUnsignedLongLongMask", "b": "i32 @PyObject_IsTrue"}  # fmt: skip
 DECLARED = {
-    "@_Py_NoneStruct = external global i8", "@PyExc_TypeError = external global ptr",
-    "@symgrad_ndarray = external global i8",
+    *(f"@{OBJECT}{name} = external global i8" for name in ("None", "ndarray", "TypeError")),
     *(f"declare {read}(ptr)" for read in READS.values()),
     "declare ptr @PyErr_Occurred()", "declare void @Py_IncRef(ptr)", "declare void @PyErr_SetString(ptr, ptr)",
     "declare i32 @PyType_IsSubtype(ptr, ptr)", "declare ptr @PyEval_SaveThread()",
@@ -59,9 +61,9 @@ def definition(module: "Module", symbol: str, types: tuple[Any, ...], raises: bo
     if raises:
         lines += ["  %raised = icmp ne i32 %status, 0",
                   "  br i1 %raised, label %failed, label %done, !prof !0", "done:"]  # fmt: skip
-    lines += ["  call void @Py_IncRef(ptr @_Py_NoneStruct)", "  ret ptr @_Py_NoneStruct"]
-    lines += ["refused:", "  %kind = load ptr, ptr @PyExc_TypeError",
-              f"  call void @PyErr_SetString(ptr %kind, ptr {module.words('wrong arguments for a compiled program')})",
+    lines += [f"  call void @Py_IncRef(ptr @{OBJECT}None)", f"  ret ptr @{OBJECT}None"]
+    said = module.words("wrong arguments for a compiled program")
+    lines += ["refused:", f"  call void @PyErr_SetString(ptr @{OBJECT}TypeError, ptr {said})",
               "  ret ptr null", "failed:", "  ret ptr null", "}"]  # fmt: skip
     return "\n".join([*head, *lines])
 
@@ -75,9 +77,9 @@ def load(lines: list[str], register: str, type: str, base: str, offset: int) -> 
 def array(lines: list[str], given: list[str], n: int, type: Array) -> None:
     """Check that argument `n` is an array; its address, extents and strides."""
     load(lines, f"%t{n}", "ptr", f"%o{n}", HEADER - 8)
-    lines += [f"  %plain{n} = icmp eq ptr %t{n}, @symgrad_ndarray",
+    lines += [f"  %plain{n} = icmp eq ptr %t{n}, @{OBJECT}ndarray",
               f"  br i1 %plain{n}, label %array{n}, label %other{n}, !prof !1", f"other{n}:",
-              f"  %sub{n} = call i32 @PyType_IsSubtype(ptr %t{n}, ptr @symgrad_ndarray)",
+              f"  %sub{n} = call i32 @PyType_IsSubtype(ptr %t{n}, ptr @{OBJECT}ndarray)",
               f"  %is{n} = icmp ne i32 %sub{n}, 0", f"  br i1 %is{n}, label %array{n}, label %refused",
               f"array{n}:"]  # fmt: skip
     load(lines, f"%d{n}", "ptr", f"%o{n}", DATA)

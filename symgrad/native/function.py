@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.native import types
+from symgrad.native import clock, types
 from symgrad.native.module import Module
 
 
@@ -66,14 +66,15 @@ class Function:
         return code
 
     def timed(self, signature: types.Signature) -> tuple[Any, Any]:
-        """The native function, and an array of the nanoseconds that each of its statements has taken so far."""
+        """The native function, and the nanoseconds that each of its `clock.actions` has taken so far, as an array."""
         from symgrad.native import engine
 
         module = Module(timed=self)
         code = engine.machine_code(module.text(self, signature.args, bool(self.options.get("nogil"))))
         memory = engine.in_memory(code)
-        clock = (ctypes.c_int64 * module.clock()).from_address(memory.get_global_value_address("clock"))
-        return engine.entry_of(memory, self.name), np.ctypeslib.as_array(clock)
+        times = ctypes.c_int64 * len(clock.actions(self.tree.body))
+        found = times.from_address(memory.get_global_value_address(clock.NAME))
+        return engine.entry_of(memory, self.name), np.ctypeslib.as_array(found)
 
     def assembly(self, signature: types.Signature) -> str:
         """LLVM's assembly for a signature, before any optimisation."""

@@ -7,10 +7,11 @@ registers. Subscripts are never negative and slices lie in their arrays: the emi
 from __future__ import annotations
 
 import ast
-import time
 from typing import TYPE_CHECKING, Any
 
 from symgrad.native import operators
+from symgrad.native.clock import Clock
+from symgrad.native.entry import OBJECT
 from symgrad.native.errors import UnsupportedError
 from symgrad.native.expressions import Expressions
 from symgrad.native.types import Array, Scalar, int64, uint64
@@ -38,6 +39,7 @@ class Lowering(Expressions):
         self.result: Scalar | None = None
         self.ended = False
         self.within = 0
+        self.clock: Clock | None = None
         self.groups: list[str] = []
         self.params: list[str] = []
         self.stores: dict[str, int] = {}
@@ -53,9 +55,8 @@ class Lowering(Expressions):
         for name, type in zip(names, self.types):
             self.parameter(name, type)
         if self.module.timed is self.function:
-            self.timed_body(self.function.tree.body)
-        else:
-            self.body(self.function.tree.body)
+            self.clock = Clock(self.module, self.asm, self.function.tree.body)
+        self.body(self.function.tree.body)
         if not self.ended:
             self.leave(None)
         inline = "alwaysinline" if self.function.options.get("forceinline") else "noinline"
@@ -81,27 +82,11 @@ class Lowering(Expressions):
         for statement in statements:
             if self.ended:
                 return
+            clock = self.clock if self.clock is not None and statement in self.clock.places else None
+            begin = clock.now() if clock else ""
             getattr(self, f"do_{type(statement).__name__}", self.refuse)(statement)
-
-    def timed_body(self, statements: list[ast.stmt]) -> None:
-        """The statements with a clock read before and after each."""
-        self.module.clock()
-        slot = self.asm.name("%time")
-        self.asm.slots.append(f"  {slot} = alloca [2 x i64]")
-
-        def now() -> str:
-            self.asm.line(f"call i32 @clock_gettime(i32 {time.CLOCK_MONOTONIC}, ptr {slot})")
-            whole = self.asm.set(f"mul i64 {self.asm.set(f'load i64, ptr {slot}')}, 1000000000")
-            rest = self.asm.set(f"getelementptr inbounds i64, ptr {slot}, i64 1")
-            return self.asm.set(f"add i64 {whole}, {self.asm.set(f'load i64, ptr {rest}')}")
-
-        for place, statement in enumerate(statements):
-            begin = now()
-            self.body([statement])
-            spent = self.asm.set(f"sub i64 {now()}, {begin}")
-            sum_at = self.asm.set(f"getelementptr inbounds i64, ptr @clock, i64 {place}")
-            total = self.asm.set(f"add i64 {self.asm.set(f'load i64, ptr {sum_at}')}, {spent}")
-            self.asm.line(f"store i64 {total}, ptr {sum_at}")
+            if clock:
+                clock.add(statement, begin)
 
     def refuse(self, node: ast.AST) -> Any:
         raise UnsupportedError(f"{self.symbol}: cannot compile {ast.unparse(node)!r}")
@@ -294,12 +279,12 @@ class Lowering(Expressions):
             whole = value.type.kind != "f"
             value = convert(self.asm, value, int64 if whole else operators.float64)
             layout, given = layout + ("L" if whole else "d"), [*given, f"{value.type.text} {value.text}"]
-        kind = f"@PyExc_{call.func.id}"
-        self.module.declared |= {f"{kind} = external global ptr", *RAISING}
+        kind = f"@{OBJECT}{call.func.id}"
+        self.module.declared |= {f"{kind} = external global i8", *RAISING}
         lock = self.asm.set("call i32 @PyGILState_Ensure()")
         form = f"ptr {self.module.words(layout + ')')}"
         args = self.asm.set(f"call ptr (ptr, ...) @Py_BuildValue({', '.join([form, *given])})")
-        self.asm.line(f"call void @PyErr_SetObject(ptr {self.asm.set(f'load ptr, ptr {kind}')}, ptr {args})")
+        self.asm.line(f"call void @PyErr_SetObject(ptr {kind}, ptr {args})")
         self.asm.line(f"call void @Py_DecRef(ptr {args})")
         self.asm.line(f"call void @PyGILState_Release(i32 {lock})")
         self.asm.line("ret i32 1")

@@ -15,7 +15,7 @@ ATTRIBUTES = 'attributes #0 = { "prefer-vector-width"="512" }\n'
 class Module:
     """Collects definitions, declarations, words and metadata; `text` is the whole.
 
-    `timed` is a function each of whose statements is timed: the nanoseconds are added up in `@clock`.
+    `timed` is a function whose statements are timed (`native.clock`).
     """
 
     def __init__(self, timed: Any = None) -> None:
@@ -63,12 +63,6 @@ class Module:
         name = f"!{len(self.metadata)}"
         self.metadata.append(text.replace("@", name))
         return name
-
-    def clock(self) -> int:
-        """Memory and functions for the times of the timed function's statements; how many there are."""
-        count = len(self.timed.tree.body)
-        self.declared |= {f"@clock = global [{count} x i64] zeroinitializer", "declare i32 @clock_gettime(i32, ptr)"}
-        return count
 
     def text(self, function: Any, types: tuple[Any, ...], nogil: bool) -> str:
         """The module whose entry, callable from Python, is `function` for these types."""

@@ -152,6 +152,13 @@ def test_errors_are_pythons() -> None:
     assert found and found[0].args[1] == -1
 
 
+def test_numbas_meaning_of_pythons_symbols_is_not_ours() -> None:
+    """Numba tells LLVM that `PyExc_IndexError` is the class; to CPython it is where the class's address lies."""
+    pytest.importorskip("numba").njit(lambda x: x + 1)(1)
+    with pytest.raises(IndexError):
+        load(RAISING).run(np.array([-1]), np.zeros(1, np.int64))
+
+
 def test_wrong_arguments_are_refused() -> None:
     run = compiled("out[0] = a", "out: float64[::1], a: float64")
     out = np.zeros(1)

@@ -188,6 +188,11 @@ def _put_formula(x: Any, v: Any, *indices: Any, dims: Any, aligned: bool, wrap: 
     return None if hits is None else where(hits, v + x if accumulate else v, x)
 
 
+def _apart(indices: Any, dims: Any, aligned: bool) -> bool:
+    """Whether an index surely chooses no element twice: it has one place along the one dimension it is for."""
+    return aligned and len(dims) == 1 and int(indices[0].shape[dims[0]]) == 1
+
+
 HELPERS = {"_fresh": _fresh, "_places": _places, "_flat_places": _flat_places, "_put": _put}
 
 index_p = primitive(
@@ -195,7 +200,7 @@ index_p = primitive(
     array="_index(np, x, indices, dims, aligned, wrap)", helpers={"_places": _places, "_index": _index},
     lower=Gather(_read_formula, beside=True),
     grad=dict(x=lambda g, x_shape, indices, dims, aligned, wrap:
-              put(_zeros(x_shape, g), g, indices, dims, aligned, wrap, accumulate=True),
+              put(_zeros(x_shape, g), g, indices, dims, aligned, wrap, not _apart(indices, dims, aligned)),
               indices=None),
     doc="Elements of x chosen by index tensors.", gradient="dx = zeros with g added at the indices",
 )

@@ -30,6 +30,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import chart
 import hand_written
 import limits
 from workloads import ROWS, Row
@@ -185,6 +186,7 @@ def main() -> int:
     parser.add_argument("--by", choices=("best", "median"), default="best")
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--json", type=Path, help="also write the figures there")
+    parser.add_argument("--plot", type=Path, help="also draw them there, as SVG")
     args = parser.parse_args()
     notes = [f"{name}: {peers.missing(name)}" for name in args.peers if peers.missing(name)]
     if hand_written.library() is None:
@@ -196,6 +198,8 @@ def main() -> int:
         gc.collect()
     about = surroundings(args.peers and peers.available(args.peers))
     show(results, about + notes, args)
+    if args.plot:
+        chart.draw(results, args.by, args.plot)
     if args.json:
         args.json.write_text(json.dumps({"by": args.by, "about": about, "rows": results}, indent=1) + "\n")
     return 0

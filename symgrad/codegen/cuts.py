@@ -33,7 +33,8 @@ def cut_loops(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
     out: list[Stmt] = []
     for stmt in body:
         if isinstance(stmt, For):
-            out.extend(cut(replace(stmt, body=cut_loops(stmt.body))))
+            whole = replace(stmt, body=cut_loops(stmt.body))
+            out.extend(part for part in cut(whole) if not isinstance(part, For) or part.body)
         else:
             out.append(stmt)
     return tuple(out)

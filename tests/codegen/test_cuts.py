@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from codegen.harness import compare, graph_of
 
 import symgrad as sg
 
@@ -81,3 +82,14 @@ def test_what_would_become_too_many_loops_stays_one() -> None:
 
     text = joining(windows, 4, 128)
     assert text.count(" in prange(") == 1 and " if " in text
+
+
+def test_a_piece_that_does_nothing_is_no_loop() -> None:
+    """What is written goes nowhere; the interpreter's answer is the other result."""
+    graph = graph_of("""
+def f(x: f32[3,2], v: f32[3], w: f32[2,1]):
+    y = slice_write(x, w, index=(slice(None, None, 2), slice(1, 2, None)))
+    z = mul(v, 2.0)
+    return z
+""")
+    compare(graph, "numba")

@@ -24,6 +24,7 @@ from symgrad.codegen.numpy import comment_lines, strided
 from symgrad.codegen.random_helpers import HELPERS as SAMPLERS
 from symgrad.codegen.tasks import TASKS, THRESHOLD, scatters, tasked
 from symgrad.codegen.tidy import tidy
+from symgrad.codegen.unroll import unrolled
 from symgrad.dtypes import DType, float64, int64
 from symgrad.ir.access import is_identity, reordered
 from symgrad.ir.dims import is_tagged
@@ -240,7 +241,7 @@ class _Entry:
             arguments += [p.name for p in TASK_PARAMS]
             self.sums.append(shared.sums)
             self.points.append(points)
-        body = stage_draws(cut_loops(body))
+        body = stage_draws(unrolled(cut_loops(body)))
         name = self.print(Function(f"{self.prefix}{step.name}", params, body, lowered.function.doc))
         return wrap_call(f"{name}(", arguments, ")")
 

@@ -12,8 +12,8 @@ from numpy import maximum, minimum
 
 from symgrad.dtypes import bool_, int32, int64
 from symgrad.errors import DimError, DTypeError, ShapeError
-from symgrad.ir.primitive import ArrayCall, Choice, Primitive
-from symgrad.ir.types import TensorType
+from symgrad.ir.primitive import ArrayCall, Choice, Composite, Primitive
+from symgrad.ir.types import TensorType, contiguous_strides, same_layout
 from symgrad.ops.reduce import _product, even_grad
 from symgrad.ops.registry import primitive
 from symgrad.tensor.dispatch import bind
@@ -224,17 +224,54 @@ argmin = primitive(
 def _selected(g: Any, out1: Any, x_shape: Any, axis: int) -> Any:
     """g at the elements chosen, zero elsewhere."""
     from symgrad.ops.creation import zeros
-    from symgrad.ops.functional import where
     from symgrad.ops.index import put
-    from symgrad.ops.ranges import arange
 
     if not x_shape:
         return g[0]
     if x_shape[axis] <= FEW:
-        places = arange(x_shape[axis], device=out1.device).reshape((x_shape[axis], *[1] * out1.ndim))
-        return where(places == out1, g[0], 0).movedim(0, axis)
+        return bind(put_along, (g[0], out1), {"axis": axis, "size": x_shape[axis]})
     room = zeros((), dtype=g[0].dtype, device=g[0].device).expand(x_shape)
     return put(room, g[0].unsqueeze(axis), (out1.unsqueeze(axis),), (axis,), aligned=True)
+
+
+def _infer_put_along(x: TensorType, index: TensorType, axis: int, size: int) -> TensorType:
+    rows = (size, *x.shape)
+    order = (*range(1, axis + 1), 0, *range(axis + 1, len(rows)))
+    shape, strides = (tuple(of[d] for d in order) for of in (rows, contiguous_strides(rows)))
+    return x.with_shape(shape, None if same_layout(shape, strides) else strides)
+
+
+def _put_along(np: Any, x: Any, index: Any, axis: Any, size: Any) -> Any:
+    """One long row for each place."""
+    rows = np.zeros((size, *x.shape), x.dtype)
+    for place in range(size):
+        np.copyto(rows[place, ...], x, where=index == place)
+    return np.moveaxis(rows, 0, axis)
+
+
+def _put_along_formula(x: Any, index: Any, axis: int, size: int) -> Any:
+    from symgrad.ops.fills import coordinate
+    from symgrad.ops.functional import where
+
+    if size == 1:
+        return x.unsqueeze(axis)
+    shape = (*x.shape[:axis], size, *x.shape[axis:])
+    place = bind(coordinate, (), {"shape": shape, "axis": axis, "device": x._data.type.device})
+    return where(place == index.unsqueeze(axis), x.unsqueeze(axis), 0)
+
+
+def _put_along_grad(g: Any, index: Any, axis: int) -> Any:
+    from symgrad.ops.index import read
+
+    return read(g, (index.unsqueeze(axis),), (axis,), aligned=True).squeeze(axis)
+
+
+put_along = primitive(
+    "put_along", "x index", params=("axis", "size"), infer=_infer_put_along,
+    array="_put_along(np, x, index, axis, size)", helpers={"_put_along": _put_along},
+    lower=Composite(_put_along_formula), grad=dict(x=_put_along_grad, index=None),
+    doc="Zeros along a new axis of `size`, with x at the index.", gradient="dx = g at the index",
+)  # fmt: skip
 
 
 def _one_by_one(name: str, x: Any, axis: int) -> tuple[Any, Any]:

@@ -28,6 +28,11 @@ def window_count(length: int, size: int, step: int, dilation: int) -> int:
     return (length - span(size, dilation)) // step + 1
 
 
+def tiling(count: int, size: int, length: int, step: int, dilation: int) -> bool:
+    """Whether the windows lie side by side and cover all elements."""
+    return size == step and (dilation == 1 or size == 1) and count * size == length
+
+
 def _unfold_layout(shape: Any, strides: Any, start: int, *, dim: int, size: int, step: int, dilation: int) -> Layout:
     if not shape:
         return (size,), (1,), start
@@ -86,6 +91,8 @@ def _overlap_formula(x: Any, dim: int, length: int, step: int, dilation: int) ->
     The result lies in memory in the order of the windows, as NumPy's would: its loop reads and writes runs.
     """
     count, size = x.shape[dim], x.shape[-1]
+    if tiling(count, size, length, step, dilation):  # nothing to add: another order of the same elements
+        return x.movedim(-1, dim + 1).reshape((*x.shape[:dim], length, *x.shape[dim + 1 : -1]))
     if not count or not 1 <= size <= FEW or not x.dtype.is_native:
         return None
     order = list(_memory_order(x.shape[:-1], x.stride()))

@@ -45,10 +45,12 @@ def largest_of(over: Windows | EvenWindows, out: Tensor, least: Any, return_indi
     places: list[Tensor] = []
     for d in reversed(range(over.n)):
         seen = over.over(out, d, least)
+        axis = over.first + d + 1  # beside the windows: where they lie side by side, that is how memory has them
+        seen = seen.movedim(-1, axis)  # type: ignore[attr-defined]
         if not return_indices and not (out.requires_grad and state.is_grad_enabled()):
-            out = ops.amax(seen, -1)
+            out = ops.amax(seen, axis)
             continue
-        out, index = bind(max_dim, (seen,), {"axis": seen.ndim - 1})
+        out, index = bind(max_dim, (seen,), {"axis": axis})
         if return_indices:
             chosen = ops.unsqueeze(index, -1)
             places = [ops.squeeze(gather(over.over(p, d, 0), -1, chosen), -1) for p in places]

@@ -87,7 +87,8 @@ def test_what_would_become_too_many_loops_stays_one() -> None:
 def test_a_piece_that_does_nothing_is_no_loop() -> None:
     """What is written goes nowhere; the interpreter's answer is the other result."""
     graph = graph_of("""
-def f(x: f32[3,2], v: f32[3], w: f32[2,1]):
+def f(v: f32[3], w: f32[2,1]):
+    x = full(shape=(3, 2), value=0.5, dtype=float32, device="cpu")
     y = slice_write(x, w, index=(slice(None, None, 2), slice(1, 2, None)))
     z = mul(v, 2.0)
     return z

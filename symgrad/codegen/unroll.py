@@ -18,7 +18,8 @@ FEW, SHORT = 4, 4
 
 def unrolled(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
     """The statements with short innermost loops written out, where that leaves the loop around them innermost."""
-    return tuple(unroll(stmt) if isinstance(stmt, For) else stmt for stmt in body)
+    found = (unroll(stmt) if isinstance(stmt, For) else stmt for stmt in body)
+    return tuple(stmt for stmt in found if not isinstance(stmt, For) or stmt.body)  # of no turns, nothing is left
 
 
 def unroll(loop: For) -> For:

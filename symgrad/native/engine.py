@@ -48,6 +48,12 @@ def machine() -> Any:
 
 def machine_code(assembly: str) -> bytes:
     """The object file of a module, optimised for this machine."""
+    module, here = optimised(assembly)
+    return here.emit_object(module)  # type: ignore[no-any-return]
+
+
+def optimised(assembly: str) -> tuple[Any, Any]:
+    """The module after LLVM's passes (its text is assembly again), and the machine they are for."""
     here = machine()
     module = llvm().parse_assembly(assembly)
     module.triple, module.data_layout = here.triple, str(here.target_data)
@@ -56,7 +62,7 @@ def machine_code(assembly: str) -> bytes:
     tuning.loop_unrolling = False  # half of the time to compile; loops of few turns are written out before
     builder = llvm().create_pass_builder(here, tuning)
     builder.getModulePassManager().run(module, builder)
-    return here.emit_object(module)  # type: ignore[no-any-return]
+    return module, here
 
 
 _methods: list[MethodDef] = []  # a function reads its own when it dies, after all that it holds

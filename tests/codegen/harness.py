@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import os
-import sys
-import tempfile
 from types import ModuleType
 
 import numpy as np
@@ -19,9 +14,9 @@ from symgrad.ops import PRIMITIVES
 from symgrad.passes.fuse import fuse
 from symgrad.passes.plan_memory import plan_memory
 from symgrad.passes.widen import widen
+from symgrad.runtime import cache
 
 BACKENDS = ("numpy", "numba")
-FOLDER = os.path.join(tempfile.gettempdir(), f"symgrad-tests-{os.getuid()}")
 
 
 def graph_of(text: str) -> Graph:
@@ -30,22 +25,10 @@ def graph_of(text: str) -> Graph:
 
 
 def load(source: str) -> ModuleType:
-    """Import emitted source from a file named by its content, so that Numba may cache it."""
-    name = "m" + hashlib.sha256(source.encode()).hexdigest()[:20]
-    os.makedirs(FOLDER, mode=0o700, exist_ok=True)
-    path = os.path.join(FOLDER, f"{name}.py")
-    if not os.path.exists(path):
-        with open(f"{path}.{os.getpid()}", "w") as file:
-            file.write(source)
-        os.replace(f"{path}.{os.getpid()}", path)
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
+    """Emitted source as the runtime loads it."""
+    module = cache.load(cache.store(source, backend="numba", name="test"))
     if hasattr(module, "RUN_SIGNATURE"):
         module.run.compile(module.RUN_SIGNATURE)
-        module.run.disable_compile()
     return module
 
 

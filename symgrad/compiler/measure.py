@@ -28,12 +28,12 @@ RUNS = 30
 def kernel_seconds(variant: "Variant") -> dict[str, float]:
     """Seconds of each step by name (the least of several runs); empty where the entry is not one native function."""
     function = variant.entry.function
-    if not isinstance(function, Function) or f"{function.name.upper()}_SIGNATURE" not in function.globals:
+    if not isinstance(function, Function) or function.signature is None:
         return {}
     steps = next(iter(variant.program.schedule.values())).steps
     if len(actions(function.tree.body)) != len(steps):  # a kernel without anything to do has no statement
         return {}
-    run, clock = function.timed(function.globals[f"{function.name.upper()}_SIGNATURE"])
+    run, clock = function.timed(function.signature)
     arguments = made_up(variant)
     with np.errstate(all="ignore"):
         run(*arguments)  # page faults and cold caches

@@ -6,6 +6,7 @@ writes LLVM assembly for them in one walk. It stands in for `numba` where such a
 """
 
 from symgrad.native import types
-from symgrad.native.function import Function, njit, prange
+from symgrad.native.calls import prange
+from symgrad.native.function import Function, njit
 
 __all__ = ["Function", "njit", "prange", "types"]

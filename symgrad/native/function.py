@@ -20,11 +20,6 @@ def njit(*args: Any, **options: Any) -> Any:
     return lambda function: Function(function, options)
 
 
-def prange(*bounds: int) -> range:
-    """The range of a loop whose turns touch memory of their own: in what order they run means nothing."""
-    return range(*bounds)
-
-
 @cache
 def definitions(source: str) -> dict[str, ast.FunctionDef]:
     """The functions of a module by name."""
@@ -46,6 +41,11 @@ class Function:
         """What the function says."""
         loader, name = self.globals["__loader__"], self.globals["__name__"]
         return definitions(loader.get_source(name))[self.name]
+
+    @property
+    def signature(self) -> types.Signature | None:
+        """What the module says this function is meant for: `RUN_SIGNATURE` for `run`."""
+        return self.globals.get(f"{self.name.upper()}_SIGNATURE")
 
     def __call__(self, *args: Any) -> None:
         """Call it with arrays and numbers, compiled for what they are."""

@@ -10,6 +10,7 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from symgrad.native import operators
+from symgrad.native.calls import prange
 from symgrad.native.clock import Clock
 from symgrad.native.entry import OBJECT
 from symgrad.native.errors import UnsupportedError
@@ -187,7 +188,7 @@ class Lowering(Expressions):
                 self.body(node.body)
             return
         counted = self.callee(node.iter) if isinstance(node.iter, ast.Call) else None
-        if not isinstance(node.iter, ast.Call) or getattr(counted, "__name__", "") not in ("range", "prange"):
+        if not isinstance(node.iter, ast.Call) or counted not in (range, prange):
             self.refuse(node)
             return
         bounds = [self.scalar(a) for a in node.iter.args]
@@ -197,7 +198,7 @@ class Lowering(Expressions):
         begin, end, step = (convert(self.asm, b, kind) for b in (begin, end, step))
         turns = written_out(begin, end, step) if self.function.options.get("forceinline") else None
         if turns is None:
-            self.loop(node, kind, begin, end, step, counted is not range)
+            self.loop(node, kind, begin, end, step, counted is prange)
             return
         for turn in turns:
             self.bind(node.target.id, number(turn, kind))

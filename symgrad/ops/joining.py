@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -62,12 +63,10 @@ def _cat_formula(*xs: Any, dim: int, sizes: Any) -> Any:
     """Each part written to its place: the loops that compute the parts write them there."""
     if not 1 < len(xs) <= FEW or not xs[0].dtype.is_native or any(isinstance(size, Dim) for size in sizes):
         return None
-    shape, start = xs[0].shape, 0
+    shape = xs[0].shape
     out = zeros_of((*shape[:dim], sum(sizes), *shape[dim + 1 :]), xs[0])
-    for x, size in zip(xs, sizes):
-        place = slice(start, start + size)
-        out = slice_write(out, x, (*(slice(None),) * dim, place, *(slice(None),) * (x.ndim - dim - 1)))
-        start += size
+    for x, place in zip(xs, places_of(sizes, dim, len(shape))):
+        out = slice_write(out, x, place)
     return out
 
 
@@ -80,13 +79,14 @@ cat_p = primitive(
 
 def parts_of(x: Tensor, sizes: Any, dim: int) -> tuple[Tensor, ...]:
     """`x` cut along `dim` into parts of the given sizes, as views."""
-    found = []
-    start = 0
-    before, after = (slice(None),) * dim, (slice(None),) * (x.ndim - dim - 1)
-    for size in map(int, sizes):
-        found.append(slice_read(x, (*before, slice(start, start + size), *after)))
-        start += size
-    return tuple(found)
+    return tuple([slice_read(x, place) for place in places_of(sizes, dim, x.ndim)])
+
+
+def places_of(sizes: Any, dim: int, ndim: int) -> list[tuple[slice, ...]]:
+    """The indices of parts of the given sizes, one after the other along `dim`."""
+    before, after = (slice(None),) * dim, (slice(None),) * (ndim - dim - 1)
+    starts = itertools.accumulate(map(int, sizes), initial=0)
+    return [(*before, slice(start, start + int(size)), *after) for start, size in zip(starts, sizes)]
 
 
 def as_list(tensors: Any, what: str) -> list[Tensor]:

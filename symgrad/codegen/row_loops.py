@@ -120,15 +120,12 @@ class RowLowering(NestLowering):
         """An element made in this nest that is not at hand: read where a turn has left it, or computed."""
         if self.nest.turns.get(value, self.turn) == self.turn:
             self.equation(self.maker[value])
-        else:
-            kept = value in self.nest.kept
-            shape = value.type.shape
-            load = Load(self.kept(value), (self.place(),), value.type.dtype) if kept else None
-            if load is None:
-                return super().element(value, shape)
-            name = self.k.local.fresh(f"{value.hint or 't'}{self.suffix}")
-            self.body.stmts.append(Let(name, load))
-            self.body.values[value] = Var(name, value.type.dtype)
+            return self.body.values[value]
+        if value not in self.nest.kept:
+            return super().element(value, value.type.shape)
+        name = self.k.local.fresh(f"{value.hint or 't'}{self.suffix}")
+        self.body.stmts.append(Let(name, Load(self.kept(value), (self.place(),), value.type.dtype)))
+        self.body.values[value] = Var(name, value.type.dtype)
         return self.body.values[value]
 
     def reduction(self, eqn: Eqn) -> Reduction:

@@ -13,11 +13,14 @@ class FailedError(RuntimeError):
 
 
 def child(code: str, *arguments: str, caches: Path) -> list[str]:
-    """The words of the last line that `code` prints, run with these arguments."""
+    """The words of the last line that `code` prints, run with these arguments.
+
+    It may write bytecode, as an installed package has it: compiling Python's text is nobody's first step.
+    """
     here = Path(__file__).resolve().parent
     path = (str(here.parent), str(here), os.environ.get("PYTHONPATH", ""))
     surroundings = dict(
-        os.environ,
+        {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         PYTHONPATH=os.pathsep.join(path),
         SYMGRAD_CACHE_DIR=str(caches / "symgrad"),
         PYTENSOR_FLAGS=f"base_compiledir={caches / 'pytensor'}",

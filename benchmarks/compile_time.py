@@ -4,7 +4,8 @@
     python benchmarks/compile_time.py --rows "" --sizes 10,100,1000,10000 --plot docs/compile_time.svg
 
 For each library a process imports it, makes the step and runs it once; the second process finds what the
-first has left in its caches (JAX's persistent one is switched on). Data and first parameters are made
+first has left in its caches (JAX's persistent one is switched on). A process that is not counted comes
+before them: it leaves Python's bytecode, which an installed package comes with. Data and first parameters are made
 before the clock starts, and all caches lie in a temporary folder. allowed: 1.5 times JAX's cold time or
 one second, whichever is more. torch.compile takes ten seconds and more a row, so it must be asked for.
 
@@ -66,6 +67,8 @@ COMPILED = [label for label, row in ROWS.items() if row.workload.compiles]
 def first_steps(label: str, name: str, repeat: int) -> list[float]:
     """Medians over pairs of processes: the import, the first step cold, and warm."""
     samples = []
+    with tempfile.TemporaryDirectory(prefix="symgrad-compile-time-") as folder:
+        child(FIRST_STEP, label, name, caches=Path(folder))
     for _ in range(repeat):
         with tempfile.TemporaryDirectory(prefix="symgrad-compile-time-") as folder:
             imported, cold = map(float, child(FIRST_STEP, label, name, caches=Path(folder)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from functools import cache
 from types import FrameType
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -28,9 +29,16 @@ class Loc:
         return f"{os.path.basename(self.file)}:{self.line}"
 
 
+@cache
+def is_own_file(filename: str) -> bool:
+    """Whether code from `filename` is this package's."""
+    return filename.startswith(_PACKAGE)
+
+
+@cache
 def is_user_file(filename: str) -> bool:
     """Whether code from `filename` is the user's: not this package, not the standard library."""
-    if filename.startswith(_PACKAGE) or filename.startswith(_LIBRARY_MODULES):
+    if is_own_file(filename) or filename.startswith(_LIBRARY_MODULES):
         return False
     return not filename.startswith(_STDLIB) or "site-packages" in filename
 
@@ -46,8 +54,11 @@ def user_frame() -> FrameType | None:
 def user_location() -> Loc | None:
     """The user's file, line and function now executing, or None."""
     frame = user_frame()
-    if frame is None:
-        return None
+    return None if frame is None else location_of(frame)
+
+
+def location_of(frame: FrameType) -> Loc:
+    """Where a frame is now."""
     return Loc(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import datetime
+import functools
 import os
 import sys
 import sysconfig
@@ -69,11 +70,12 @@ def slots_of(value: Any) -> list[str]:
 
 
 def is_users_code(code: types.CodeType) -> bool:
-    return is_user_file(code.co_filename) and not is_library(code)
+    return is_users_file(code.co_filename)
 
 
-def is_library(code: types.CodeType) -> bool:
-    return code.co_filename.startswith(_STDLIB)
+@functools.cache
+def is_users_file(filename: str) -> bool:
+    return is_user_file(filename) and not filename.startswith(_STDLIB)
 
 
 def is_package(value: Any) -> bool:

@@ -25,7 +25,6 @@ from symgrad.capture.kinds import (
     frame_closure,
     has,
     is_computed,
-    is_library,
     is_now,
     is_package,
     is_used_up,
@@ -46,7 +45,7 @@ from symgrad.capture.snapshots import (
     same,
     snapshot,
 )
-from symgrad.errors import Loc, SideEffectError, is_user_file
+from symgrad.errors import Loc, SideEffectError, is_own_file, location_of
 from symgrad.tensor.core import Tensor
 from symgrad.tensor.memory import memory_under
 
@@ -122,8 +121,15 @@ OWN_LAYER = f"symgrad{os.sep}nn{os.sep}"
 REGISTRIES = ("__dict__", "_global_hooks")
 """What a Module's own methods read and change, never without moving the structural epoch."""
 
+_RANDOM = (random.Random, np.random.RandomState)
 _BY_IDENTITY = ("scalar", "object", "code", "tuple")
 _MOST_OBJECTS = 1000
+
+
+@functools.cache
+def is_own_layer(filename: str) -> bool:
+    """Whether code from `filename` is a layer of this package, which is looked at as the user's own would be."""
+    return OWN_LAYER in filename
 
 
 class Reads:
@@ -159,22 +165,23 @@ class Reads:
     def _hook(self, frame: Any, event: str, arg: Any) -> None:
         if event == "call":
             self._call(frame)
-        elif event == "c_call" and (arg in REFUSED or is_now(arg)) and is_users_code(frame.f_code):
-            loc = Loc(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
-            raise SideEffectError(f"{arg.__name__}() would be called while tracing only", loc=loc,
-                                  hint=REFUSED.get(arg, "pass it as an argument"))  # fmt: skip
-        elif event == "c_call" and self.random_loc is None:
-            owner = getattr(arg, "__self__", None)
-            if isinstance(owner, (random.Random, np.random.RandomState)):
-                while frame is not None and (not is_user_file(frame.f_code.co_filename) or is_library(frame.f_code)):
-                    frame = frame.f_back
-                if frame is not None:
-                    self.random_loc = Loc(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+        elif event == "c_call" and not is_own_file(frame.f_code.co_filename):
+            self._c_call(frame, arg)
+
+    def _c_call(self, frame: Any, function: Any) -> None:
+        if (function in REFUSED or is_now(function)) and is_users_code(frame.f_code):
+            raise SideEffectError(f"{function.__name__}() would be called while tracing only", loc=location_of(frame),
+                                  hint=REFUSED.get(function, "pass it as an argument"))  # fmt: skip
+        if self.random_loc is None and isinstance(getattr(function, "__self__", None), _RANDOM):
+            while frame is not None and not is_users_code(frame.f_code):
+                frame = frame.f_back
+            if frame is not None:
+                self.random_loc = location_of(frame)
 
     def _call(self, frame: Any) -> None:
         code = frame.f_code
-        own_layer = OWN_LAYER in code.co_filename
-        if not own_layer and (not is_user_file(code.co_filename) or is_library(code)):
+        own_layer = is_own_layer(code.co_filename)
+        if not own_layer and not is_users_code(code):
             return
         free = dict(zip(code.co_freevars, frame_closure(frame)))
         for (kind, name, attrs), line in chains(code).items():

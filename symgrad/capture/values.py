@@ -10,7 +10,7 @@ from typing import Any
 
 from symgrad.capture.cells import Cell, GradSlot, memory_of, overlap, same_memory
 from symgrad.capture.hints import assigned_name
-from symgrad.errors import TraceError, user_frame, user_location
+from symgrad.errors import TraceError, location_of, user_frame
 from symgrad.ir.builder import Builder
 from symgrad.ir.graph import FORWARD, UPDATE, Atom, Eqn, Literal, Value
 from symgrad.ir.primitive import OUTPUTS, Primitive
@@ -229,7 +229,7 @@ class Values:
     def emit(self, prim: Primitive, atoms: tuple[Atom, ...], params: dict[str, Any], phase: str = "") -> Any:
         """Append an equation over values, with the user's line and variable name."""
         frame = user_frame()
-        loc = user_location() if frame is not None else None
+        loc = location_of(frame) if frame is not None else None
         name = assigned_name(frame)
         if not phase:
             phase = UPDATE if self.updating and not state.is_grad_enabled() else FORWARD

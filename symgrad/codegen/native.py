@@ -22,7 +22,7 @@ from symgrad.codegen.names import Names, words
 from symgrad.codegen.numba import NumbaPrinter, wrap_call
 from symgrad.codegen.numpy import comment_lines, strided
 from symgrad.codegen.random_helpers import HELPERS as SAMPLERS
-from symgrad.codegen.tasks import TASKS, THRESHOLD, scatters, tasked
+from symgrad.codegen.tasks import scatters, tasked
 from symgrad.codegen.tidy import tidy
 from symgrad.codegen.unroll import unrolled
 from symgrad.dtypes import DType, float64, int64
@@ -31,6 +31,7 @@ from symgrad.ir.dims import is_tagged
 from symgrad.ir.graph import Literal, Value
 from symgrad.ir.primitive import Check, Gemm
 from symgrad.passes.schedule import CELL, INPUT, OUT, TEMP, Call, Home, Kernel, Plan, Step
+from symgrad.runtime.threads import TASKS, THRESHOLD
 
 KERNEL_NATIVE = '''\
 kernel = njit(

@@ -14,12 +14,7 @@ from symgrad.codegen import loops
 from symgrad.codegen.cpu_map import BLOCK
 from symgrad.codegen.loops import INDEX, Assign, Const, For, If, Load, Nest, Op, Stmt, Store, Var
 from symgrad.dtypes import bool_, float64, int64
-
-TASKS = 16
-"""Parts of a region: enough that a helper thread that wakes late still finds work."""
-
-THRESHOLD = 1 << 19
-"""Points of the iteration space from which parts are worth a thread's waking (about 150 us of work)."""
+from symgrad.runtime.threads import TASKS
 
 TASK = Var("task", int64)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from symgrad.capture.capture import hooks_on
 from symgrad.capture.trace import trace
 from symgrad.compiler.backends import resolve_backend
 from symgrad.compiler.evaluate import evaluator_of
-from symgrad.compiler.explain import Explanation
 from symgrad.compiler.fastpath import MISS
 from symgrad.compiler.paths import NEW_PATH, follow
 from symgrad.compiler.program import Program
@@ -27,6 +26,9 @@ from symgrad.runtime.threads import step_lock
 from symgrad.tensor import anomaly, state
 from symgrad.tensor.core import Tensor
 from symgrad.tensor.pytree import flatten
+
+if TYPE_CHECKING:
+    from symgrad.compiler.explain import Explanation
 
 
 class RetraceWarning(UserWarning):
@@ -181,8 +183,10 @@ class Compiled:
         """What would run for these arguments, without running it."""
         return self._program(args, kwargs)
 
-    def explain(self) -> Explanation:
+    def explain(self) -> "Explanation":
         """What was fused and what it moves, and every retrace with its reason."""
+        from symgrad.compiler.explain import Explanation
+
         return Explanation(self)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:

@@ -32,7 +32,7 @@ def emit_program(program: "Program") -> Emitted:
     plans = {name: plan_memory(schedule) for name, schedule in schedules.items()}
     packs = program.layout.packs
     title = program.traced.graph.name
-    module = emit(plans, backend=program.backend, title=title, notes=notes(program), packs=packs)
+    module = emit(plans, backend=program.backend, title=title, notes=program.notes, packs=packs)
     params = {
         name: tuple(
             Param(p.kind, p.index, p.name, getattr(p, "expr", "") or "", getattr(p, "dtype", None),
@@ -42,22 +42,3 @@ def emit_program(program: "Program") -> Emitted:
     }
     kernels = [(step.name, step.eqns) for schedule in schedules.values() for step in schedule.steps]
     return Emitted(module.source, params, schedules, plans, kernels)
-
-
-def notes(program: "Program") -> list[str]:
-    """What the header says of the user's program: everything the trace read, and how it is treated."""
-    traced = program.traced
-    lines = []
-    for name, (holder, _) in traced.hosts.items():
-        where = "an argument" if holder == "argument" else "read at each call"
-        lines.append(f"{name}: host scalar, {where}")
-    for read in traced.reads:
-        if read.seen[0] == "scalar":
-            lines.append(f"{read.text} = {read.seen[1]!r}: checked, {read.loc}")
-    for condition in traced.conditions:
-        lines.append(f"holds while {condition}")
-    for number, branch in enumerate(traced.branches):
-        lines.append(f"holds where output {traced.first_branch + number} is {branch.outcome}: {branch.where}")
-    if traced.branches and traced.graph.effects:
-        lines.append("the last outputs are the new values of cells, to be copied once that is known")
-    return lines

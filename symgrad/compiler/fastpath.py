@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from symgrad.codegen.tasks import THRESHOLD
 from symgrad.compiler.results import HELD
+from symgrad.runtime.threads import THRESHOLD
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
 from symgrad.tensor.dispatch import out_of_range

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from symgrad.capture.trace import Traced
 from symgrad.compiler.backends import Executable, build
 from symgrad.compiler.paths import deferring
-from symgrad.compiler.recall import recalled, remembered
+from symgrad.compiler.recall import key_of, recalled, remembered
 from symgrad.compiler.results import Layout
 from symgrad.ir.graph import BACKWARD, FORWARD, Eqn, Graph, Value
 from symgrad.ops.gradients import gradients
@@ -19,6 +19,16 @@ from symgrad.tensor.core import Tensor
 if TYPE_CHECKING:
     from symgrad.passes.partition import Split
     from symgrad.passes.pipeline import Stage
+
+
+@dataclass(frozen=True)
+class Joint:
+    """A trace with its backward expanded, and what was added where the backward runs outside."""
+
+    graph: Graph
+    cotangents: tuple[Value, ...]
+    leaves: list[Tensor]
+    stages: "list[Stage]"
 
 
 @dataclass(frozen=True)
@@ -45,35 +55,41 @@ class Program:
     exact: bool
 
     @cached_property
-    def optimized(self) -> Optimized:
-        """Differentiated and simplified, and split where a backward is to run outside."""
+    def joint(self) -> Joint:
+        """Forward and backward in one graph, nothing simplified."""
         from symgrad.passes import pipeline
         from symgrad.passes.differentiate import differentiate
-        from symgrad.passes.partition import partition
-        from symgrad.passes.pipeline import Stage
 
         traced = self.traced
         graph = traced.graph
-        stages = [Stage("trace", graph, traced.seconds)]
-        outputs = len(graph.outputs)
-        leaves: list[Tensor] = []
+        stages = [pipeline.Stage("trace", graph, traced.seconds)]
         cotangents: tuple[Value, ...] = ()
+        leaves: list[Tensor] = []
         wanted = [traced.outputs[i].index for i in traced.differentiable]
         if wanted:
             graph, cotangents, leaves = with_cotangents(traced, graph, wanted)
-        nested = any(eqn.graphs for eqn in graph.eqns)
-        steps: tuple[pipeline.Pass, ...] = (
-            partial(differentiate, lift=traced.lift, attend=traced.attend),
-            *pipeline.optimize(self.exact, nested, loops=self.backend in ("numba", "cupy")))  # fmt: skip
-        graph = pipeline.run(graph, steps, stages)
+        expand = partial(differentiate, lift=traced.lift, attend=traced.attend)
+        return Joint(pipeline.run(graph, (expand,), stages), cotangents, leaves, stages)
+
+    @cached_property
+    def optimized(self) -> Optimized:
+        """The joint graph simplified, and split where a backward is to run outside."""
+        from symgrad.passes import pipeline
+        from symgrad.passes.partition import partition
+
+        joint, traced = self.joint, self.traced
+        stages = list(joint.stages)
+        nested = any(eqn.graphs for eqn in joint.graph.eqns)
+        loops = self.backend in ("numba", "cupy")
+        graph = pipeline.run(joint.graph, pipeline.optimize(self.exact, nested, loops=loops), stages)
         known = set(graph.cells)
         graph = graph.replace(cells=(*graph.cells, *(c.entry for c in traced.cells if c.entry not in known)))
         split = None
-        if cotangents:
+        if joint.cotangents:
             start = time.perf_counter()
-            split = partition(graph, cotangents, outputs)
-            stages.append(Stage("partition", graph, time.perf_counter() - start))
-        return Optimized(graph, split, leaves, stages)
+            split = partition(graph, joint.cotangents, len(traced.graph.outputs))
+            stages.append(pipeline.Stage("partition", graph, time.perf_counter() - start))
+        return Optimized(graph, split, joint.leaves, stages)
 
     @property
     def graph(self) -> Graph:
@@ -95,6 +111,25 @@ class Program:
         """The tensors that a split program's backward gives gradients for."""
         return self.optimized.leaves
 
+    @property
+    def notes(self) -> list[str]:
+        """What the module's header says of the user's program: everything the trace read, and how it is treated."""
+        traced = self.traced
+        lines = []
+        for name, (holder, _) in traced.hosts.items():
+            where = "an argument" if holder == "argument" else "read at each call"
+            lines.append(f"{name}: host scalar, {where}")
+        for read in traced.reads:
+            if read.seen[0] == "scalar":
+                lines.append(f"{read.text} = {read.seen[1]!r}: checked, {read.loc}")
+        for condition in traced.conditions:
+            lines.append(f"holds while {condition}")
+        for number, branch in enumerate(traced.branches):
+            lines.append(f"holds where output {traced.first_branch + number} is {branch.outcome}: {branch.where}")
+        if traced.branches and traced.graph.effects:
+            lines.append("the last outputs are the new values of cells, to be copied once that is known")
+        return lines
+
     @cached_property
     def emitted(self) -> Any:
         """The emitted module's text and schedules; needs no GPU."""
@@ -105,7 +140,8 @@ class Program:
     @cached_property
     def executable(self) -> Executable:
         """The loaded code: what the cache has for this trace, else what is emitted now."""
-        return recalled(self) or remembered(self, build(self))
+        key = key_of(self)  # before the passes: they name values anew
+        return recalled(self, key) or remembered(self, key, build(self))
 
     def interface(self, entry: str) -> Graph:
         """Inputs, cells and outputs of an entry (its equations only if they were needed)."""

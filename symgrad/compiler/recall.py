@@ -2,7 +2,8 @@
 
 The key is the graph as traced, its backend and flags; `runtime.cache` adds the versions, the CPU and
 the package's own files. A graph that holds the user's Python (hooks, custom Functions) has no text
-that identifies it, and is never recalled; nor is one whose backward runs outside.
+that identifies it before its backward is expanded, and none at all where some of it stays; nor is a
+program recalled whose backward runs outside.
 """
 
 from __future__ import annotations
@@ -26,15 +27,18 @@ def key_of(program: "Program") -> str | None:
         return None
     text = str(traced.graph)
     if "opaque(" in text:
-        return None
-    header = sorted(f"{r.text}={r.seen[1]!r}@{r.loc}" for r in traced.reads if r.seen[0] == "scalar")
-    return "\n".join([program.backend, str(program.exact), text, *header, *traced.conditions,
-                      *map(str, traced.branches)])  # fmt: skip
+        from symgrad.passes.erase import erase
+
+        text = str(erase(program.joint.graph))
+        if "opaque(" in text:
+            return None
+    # Not in the text: which extents have which names, and which outputs lie in the arena.
+    names, places = sorted(traced.dims.items()), sorted(program.layout.places.items())
+    return "\n".join([program.backend, str(program.exact), text, *program.notes, str(names), str(places)])
 
 
-def recalled(program: "Program") -> Executable | None:
-    """The executable that an earlier process (or trace) left for this program."""
-    key = key_of(program)
+def recalled(program: "Program", key: str | None) -> Executable | None:
+    """The executable that an earlier process (or trace) left for the program with this key."""
     payload = cache.recall(key) if key is not None else None
     if payload is None:
         return None
@@ -49,9 +53,8 @@ def recalled(program: "Program") -> Executable | None:
     return Executable("", entries, module=module, interfaces={"run": interface})
 
 
-def remembered(program: "Program", executable: Executable) -> Executable:
+def remembered(program: "Program", key: str | None, executable: Executable) -> Executable:
     """Leave a program's executable for later processes."""
-    key = key_of(program)
     if key is None or executable.module is None or len(program.graph.cells) != len(program.traced.graph.cells):
         return executable
     params = {

@@ -16,7 +16,6 @@ import numpy as np
 
 from symgrad.capture.cells import memory_of, same_memory
 from symgrad.capture.outputs import Output
-from symgrad.codegen.tasks import TASKS, THRESHOLD
 from symgrad.compiler.backends import Entry, array_module
 from symgrad.compiler.evaluate import Evaluator, on_host
 from symgrad.compiler.fastpath import generate
@@ -31,7 +30,7 @@ from symgrad.ir.graph import Eqn, Graph, Value
 from symgrad.ir.interpret import host_expressions
 from symgrad.ir.primitive import ArrayCall
 from symgrad.ops.gradients import gradients
-from symgrad.runtime.threads import parallel_run, step_lock
+from symgrad.runtime.threads import TASKS, THRESHOLD, parallel_run, step_lock
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
 from symgrad.tensor.dispatch import out_of_range

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.native import clock, types
-from symgrad.native.module import Module
+from symgrad.native import types
 
 
 def njit(*args: Any, **options: Any) -> Any:
@@ -67,7 +66,8 @@ class Function:
 
     def timed(self, signature: types.Signature) -> tuple[Any, Any]:
         """The native function, and the nanoseconds that each of its `clock.actions` has taken so far, as an array."""
-        from symgrad.native import engine
+        from symgrad.native import clock, engine
+        from symgrad.native.module import Module
 
         module = Module(timed=self)
         code = engine.machine_code(module.text(self, signature.args, bool(self.options.get("nogil"))))
@@ -78,6 +78,8 @@ class Function:
 
     def assembly(self, signature: types.Signature) -> str:
         """LLVM's assembly for a signature, before any optimisation."""
+        from symgrad.native.module import Module  # a warm start needs no compiler
+
         return Module().text(self, signature.args, bool(self.options.get("nogil")))
 
 

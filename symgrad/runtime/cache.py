@@ -8,7 +8,6 @@ so that a warm process runs no pass. All are sealed files (`sealed.py`): checked
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import json
 import os
@@ -33,6 +32,7 @@ from symgrad.runtime.sealed import clear, info, locate, trim
 __all__ = ["clear", "info", "load", "locate", "recall", "remember", "store", "trim"]
 
 STORES_PER_TRIM = 100
+_NUMBA = re.compile(r"^from numba import", re.MULTILINE)
 
 _sources: dict[str, str] = {}  # file name -> text stored or checked by this process, not yet loaded
 _modules: dict[str, ModuleType] = {}
@@ -106,12 +106,10 @@ class _CheckedText(SourceFileLoader):
     text = ""
 
     def get_code(self, fullname: str) -> Any:
-        tree = ast.parse(self.text, self.path)
-        if settings.config.jit == "native":
-            for node in tree.body:  # the package that stands in for numba
-                if isinstance(node, ast.ImportFrom) and node.module == "numba":
-                    node.module = "symgrad.native"
-        return compile(tree, self.path, "exec", dont_inherit=True)
+        text = self.text
+        if settings.config.jit == "native":  # the package that stands in for numba
+            text = _NUMBA.sub("from symgrad.native import", text)
+        return compile(text, self.path, "exec", dont_inherit=True)
 
     def get_source(self, fullname: str) -> str:
         return self.text
@@ -199,10 +197,10 @@ def _environment(backend: str, jit: str) -> str:
 @cache
 def _state_of(part: str = "") -> str:
     """Changes whenever this package (or a part of it) does: what a graph becomes depends on every pass."""
-    package = Path(__file__).resolve().parent.parent / part
-    files = sorted(Path(folder, name) for folder, _, names in os.walk(package) for name in names)
-    stats = [(path, path.stat()) for path in files if path.suffix == ".py"]
-    return repr([(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in stats])
+    package = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), part)
+    files = sorted(os.path.join(folder, name) for folder, _, names in os.walk(package) for name in names)
+    stats = [(path, os.stat(path)) for path in files if path.endswith(".py")]
+    return repr([(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats])
 
 
 def _after_fork() -> None:

@@ -20,6 +20,12 @@ from queue import SimpleQueue
 
 from symgrad import config as settings
 
+TASKS = 16
+"""Parts of a region: enough that a helper thread that wakes late still finds work."""
+
+THRESHOLD = 1 << 19
+"""Points of the iteration space from which parts are worth a thread's waking (about 150 us of work)."""
+
 step_lock = threading.RLock()
 
 _here = threading.local()  # .busy: this thread is inside a region, so a nested one runs serially

@@ -5,9 +5,9 @@ import pytest
 from codegen.harness import compare, graph_of, with_extents
 
 import symgrad as sg
-from symgrad.codegen.tasks import THRESHOLD
 from symgrad.passes.fuse import fuse
 from symgrad.passes.schedule import Kernel
+from symgrad.runtime.threads import THRESHOLD
 
 SOFTMAX = """
 def f(x: f32[7,{n}]):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import symgrad as sg
-from symgrad.codegen.tasks import THRESHOLD
+from symgrad.runtime.threads import THRESHOLD
 
 
 def polynomial(n, backend="numba"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import datetime
 import functools
+import gc
 import os
 import sys
 import sysconfig
@@ -82,20 +83,25 @@ def is_package(value: Any) -> bool:
     return isinstance(value, types.ModuleType) and value.__name__.split(".")[0] in ("symgrad", "torch", "numpy", "math")
 
 
-def frame_closure(frame: Any) -> list[Any]:
-    """The closure cells of a just-called frame, in `co_freevars` order (by its function, if found)."""
-    code = frame.f_code
-    if not code.co_freevars:
-        return []
-    import gc
+def frame_cells(code: types.CodeType, local: Mapping[str, Any], known: list[Any]) -> dict[str, Any]:
+    """The closure cells of a just-called frame by name: those of a function with its code and the same contents.
 
-    for candidate in gc.get_referrers(code):
-        if isinstance(candidate, types.FunctionType) and candidate.__closure__:
-            values = [contents(c) for c in candidate.__closure__]
-            live = [frame.f_locals.get(n, MISSING) for n in code.co_freevars]
-            if all(a is b for a, b in zip(values, live)):
-                return list(candidate.__closure__)
-    return []
+    It is looked for among `known` functions first, and put there if it takes a look through the heap.
+    """
+    live = [local.get(name, MISSING) for name in code.co_freevars]
+
+    def cells(function: Any) -> tuple[Any, ...]:
+        found = function.__closure__ if isinstance(function, types.FunctionType) and function.__code__ is code else ()
+        return found if found and all(contents(cell) is value for cell, value in zip(found, live)) else ()
+
+    for function in known:
+        if found := cells(function):
+            return dict(zip(code.co_freevars, found))
+    for function in gc.get_referrers(code):
+        if found := cells(function):
+            known.append(function)
+            return dict(zip(code.co_freevars, found))
+    return {}
 
 
 def is_users(value: Any) -> bool:

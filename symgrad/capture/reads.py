@@ -16,13 +16,14 @@ import random
 import sys
 import types
 import weakref
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import numpy as np
 
 from symgrad.capture.kinds import (
     REFUSED,
-    frame_closure,
+    frame_cells,
     has,
     is_computed,
     is_now,
@@ -145,6 +146,7 @@ class Reads:
         self._objects: dict[int, tuple[Any, str]] = {}
         self._outside: dict[int, Any] = {}
         self._inner: dict[types.CodeType, set[str]] = {}
+        self._functions: dict[types.CodeType, list[types.FunctionType]] = {}
         self._asked: set[str] = set()
         self._defaults: set[int] = set()
         self._random = random.getstate()
@@ -183,7 +185,11 @@ class Reads:
         own_layer = is_own_layer(code.co_filename)
         if not own_layer and not is_users_code(code):
             return
-        free = dict(zip(code.co_freevars, frame_closure(frame)))
+        local = frame.f_locals
+        inner: AbstractSet[str] = self._inner.get(code, frozenset())
+        free: dict[str, Any] = {}
+        if not inner.issuperset(code.co_freevars):
+            free = frame_cells(code, local, self._functions.setdefault(code, []))
         for (kind, name, attrs), line in chains(code).items():
             loc = Loc(code.co_filename, line, code.co_name)
             if kind == "global":
@@ -194,16 +200,18 @@ class Reads:
                     continue
                 self._add(frame.f_globals, name, "global", name, value, loc)
             elif kind == "deref":
-                cell = free.get(name)
-                value = contents(cell) if cell is not None else MISSING
+                value = local.get(name, MISSING)
                 if value is MISSING:
                     continue
-                if name not in self._inner.get(code, ()):
-                    self._add(cell, name, "deref", name, value, loc)
-                elif id(value) not in self._outside:
+                if name in inner:
+                    if id(value) not in self._outside:
+                        continue
+                elif name in free:
+                    self._add(free[name], name, "deref", name, value, loc)
+                else:
                     continue
             else:
-                value = frame.f_locals.get(name, MISSING)
+                value = local.get(name, MISSING)
                 if id(value) not in self._outside and not has(value, "_parameters") or id(value) in self.born:
                     continue  # made while tracing: no state of the user's
                 if id(value) in self._defaults:
@@ -238,6 +246,9 @@ class Reads:
             if not has(value, "__dict__"):
                 return
         elif isinstance(value, types.FunctionType):
+            known = self._functions.setdefault(value.__code__, [])
+            if value not in known:
+                known.append(value)
             for item in (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()):
                 if isinstance(item, CONTAINERS):
                     self._defaults.add(id(item))

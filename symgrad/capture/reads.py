@@ -188,7 +188,7 @@ class Reads:
         local = frame.f_locals
         inner: AbstractSet[str] = self._inner.get(code, frozenset())
         free: dict[str, Any] = {}
-        if not inner.issuperset(code.co_freevars):
+        if not inner >= set(code.co_freevars):
             free = frame_cells(code, local, self._functions.setdefault(code, []))
         for (kind, name, attrs), line in chains(code).items():
             loc = Loc(code.co_filename, line, code.co_name)

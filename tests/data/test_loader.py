@@ -404,8 +404,9 @@ def test_an_interrupt_ends_all_of_them_quietly(tmp_path: Any) -> None:
     """Ctrl-C reaches every process of the terminal: one traceback, the main process's, and nobody left."""
     script = tmp_path / "script.py"
     script.write_text("""
-import time
+import signal, time
 from symgrad.utils.data import DataLoader
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs start with it ignored
 class Slow:
     def __len__(self):
         return 10_000

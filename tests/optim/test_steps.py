@@ -20,7 +20,9 @@ def test_a_hundred_steps(name: str, options: dict[str, Any], dtype: str) -> None
         train(optimizer, params, 100)
         return [p.detach() for p in params]
 
-    same(program, *((1e-3, 1e-4) if dtype == "float32" else (1e-9, 1e-10)))
+    # Near a zero gradient Adam's kind take its sign, so float32's rounding grows; how far depends on the machine's
+    # order of adding up. Bits are compared in float64 and from the same gradients below.
+    same(program, *((1e-2, 2e-3) if dtype == "float32" else (1e-9, 1e-10)))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

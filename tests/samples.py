@@ -105,8 +105,10 @@ SAMPLES: dict[str, list[Sample]] = {
         Sample("0-d", (np.array(0.5),), {}), Sample("empty", (np.zeros((0, 2), np.float32),), {}),
     ],
     "coordinate": [
-        Sample("rows", (), dict(shape=(2, 3, 4), axis=0)), Sample("middle", (), dict(shape=(2, 3, 4), axis=1)),
-        Sample("columns", (), dict(shape=(2, 3), axis=1)), Sample("empty", (), dict(shape=(0, 3), axis=1)),
+        Sample("rows", (), dict(shape=(2, 3, 4), axis=0, dtype=dtypes.int64)),
+        Sample("middle", (), dict(shape=(2, 3, 4), axis=1, dtype=dtypes.int32)),
+        Sample("columns", (), dict(shape=(2, 3), axis=1, dtype=dtypes.int64)),
+        Sample("empty", (), dict(shape=(0, 3), axis=1, dtype=dtypes.int64)),
     ],
     "uniform": [Sample("usual", (3, 5), dict(shape=(4, 5), dtype=dtypes.float32)),
                 Sample("0-d", (3, 5), dict(shape=(), dtype=dtypes.float64)),

@@ -21,6 +21,7 @@ from symgrad.capture.capture import Capture
 from symgrad.capture.cells import Cell, GradSlot
 from symgrad.capture.outputs import Output, describe_outputs
 from symgrad.capture.reads import Read, Reads
+from symgrad.capture.unify import unify
 from symgrad.errors import RandomStateError, SideEffectError
 from symgrad.ir.dims import Dim
 from symgrad.ir.graph import Eqn, Graph, Value
@@ -215,12 +216,12 @@ def _finish(
     arguments = [(c.argument, c.entry) for c in cells if c.argument is not None and not c.written]
     arguments.sort(key=lambda pair: pair[0])
     state_cells = [c for c in cells if c.argument is None or c.written]
-    graph = Graph(
+    graph = unify(Graph(
         getattr(function, "__name__", type(function).__name__.lower()),
         tuple(v for _, v in arguments), tuple(capture.builder.eqns), tuple(values),
         tuple(c.entry for c in state_cells), tuple(capture.hosts),
         tuple((c.entry, c.now) for c in state_cells if c.written and c.now is not c.entry),
-    )  # fmt: skip
+    ))  # fmt: skip
     traced = Traced(
         graph, structure, outputs, arguments, state_cells, grads, dict(capture.hosts), {},
         tuple(capture.conditions), reads.guards(set(capture.by_memory)), list(capture.members.values()),

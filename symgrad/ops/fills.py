@@ -42,15 +42,15 @@ iota = primitive(
 )  # fmt: skip
 
 
-def _along(np: Any, shape: Any, axis: Any) -> Any:
-    places = np.arange(shape[axis]).reshape([-1 if d == axis else 1 for d in range(len(shape))])
+def _along(np: Any, shape: Any, axis: Any, dtype: Any) -> Any:
+    places = np.arange(shape[axis], dtype=dtype.np).reshape([-1 if d == axis else 1 for d in range(len(shape))])
     return np.ascontiguousarray(np.broadcast_to(places, shape))
 
 
 coordinate = primitive(
-    "coordinate", "", params=("shape", "axis", "device"),
-    infer=lambda shape, axis, device="cpu": TensorType(tuple(shape), dtypes.int64, None, device),
-    array="_along(np, shape, axis)", helpers={"_along": _along},
+    "coordinate", "", params=("shape", "axis", "dtype", "device"),
+    infer=lambda shape, axis, dtype, device="cpu": TensorType(tuple(shape), dtype, None, device),
+    array="_along(np, shape, axis, dtype)", helpers={"_along": _along},
     lower=Scalar("index"), grad={},
     doc="The place of every element along one extent.",
 )  # fmt: skip

@@ -23,6 +23,8 @@ from symgrad.tensor.core import wrap
 from symgrad.tensor.dispatch import bind, ndarray
 
 PARAMS = ("dims", "aligned", "wrap")
+NARROW = 2**31 - 1
+"""Places along an extent that is no longer fit into an int32."""
 
 
 def _chosen(x: TensorType, indices: Any, dims: Any, aligned: bool) -> tuple[int, ...]:
@@ -168,8 +170,9 @@ def _hits(x: Any, index: Any, dims: Any, aligned: bool, wrap: bool) -> Any:
     if shape is None or any(d != dim and int(a) != int(b) for d, (a, b) in enumerate(zip(shape, index.shape))):
         return None
     place = bind(in_range, (index,), {"dim": dim, "size": x.shape[dim], "wrap": wrap})
-    counted = bind(coordinate, (), {"shape": shape, "axis": dim, "device": x._data.type.device})
-    return counted == (place if place.dtype is int64 else place.to(int64))
+    dtype = int32 if int(shape[dim]) <= NARROW else int64  # half as wide: as many at once as there are float32 numbers
+    counted = bind(coordinate, (), {"shape": shape, "axis": dim, "dtype": dtype, "device": x._data.type.device})
+    return counted == (place if place.dtype is dtype else place.to(dtype))
 
 
 def _read_formula(x: Any, *indices: Any, dims: Any, aligned: bool, wrap: bool) -> Any:

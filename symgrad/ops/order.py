@@ -256,7 +256,7 @@ def _put_along_formula(x: Any, index: Any, axis: int, size: int) -> Any:
     if size == 1:
         return x.unsqueeze(axis)
     shape = (*x.shape[:axis], size, *x.shape[axis:])
-    place = bind(coordinate, (), {"shape": shape, "axis": axis, "device": x._data.type.device})
+    place = bind(coordinate, (), {"shape": shape, "axis": axis, "dtype": index.dtype, "device": x._data.type.device})
     return where(place == index.unsqueeze(axis), x.unsqueeze(axis), 0)
 
 

@@ -19,6 +19,7 @@ from symgrad.passes.decompose import decompose
 from symgrad.passes.erase import erase
 from symgrad.passes.fold import fold
 from symgrad.passes.hoist import hoist
+from symgrad.passes.quotients import quotients
 from symgrad.passes.simplify import simplify
 from symgrad.passes.subgraphs import subgraphs
 from symgrad.passes.widen import widen
@@ -50,7 +51,7 @@ def optimize(exact: bool, nested: bool = False, loops: bool = False) -> tuple[Pa
     """
     steps: tuple[Pass, ...] = (widen, partial(decompose, loops=loops), erase, dce)
     if not exact:
-        steps = (*steps, fold, simplify, cse, fold, simplify, cse, dce)
+        steps = (*steps, fold, simplify, cse, quotients, fold, simplify, cse, dce)
     if loops:
         steps = (*steps, hoist)
     return (dce, partial(subgraphs, passes=steps), *steps) if nested else steps

@@ -30,6 +30,7 @@ __all__ = ["Kernel", "KernelFault", "Module", "Order", "Param", "available", "bu
 _FLAGS = (
     "-O2", "-std=c++17", "-ffp-contract=off", "-fno-strict-aliasing", "-fwrapv", "-fno-exceptions",
     "-fsanitize=bounds,shift-exponent", "-fsanitize-undefined-trap-on-error",
+    "-nostdlib",  # nor need the linker look through the sanitizer's and C++'s: that takes as long as the rest
     "-Werror=return-type", "-Werror=uninitialized", "-shared", "-fPIC", "-x", "c++", "-",
 )  # fmt: skip
 _SHARED_LIMIT = 227 << 10  # a block's on sm_90, when opted into

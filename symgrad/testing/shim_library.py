@@ -76,7 +76,7 @@ def compile_library(text: str, flags: Sequence[str], libraries: Sequence[Path], 
     handle, scratch = tempfile.mkstemp(suffix=".tmp", dir=folder)
     os.close(handle)
     try:
-        command = [compiler, *flags, "-x", "none", *map(str, libraries), "-o", scratch]
+        command = [compiler, *flags, "-x", "none", *map(str, libraries), "-lm", "-lc", "-lgcc", "-o", scratch]
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise CompileError("g++", done.stderr, shown)

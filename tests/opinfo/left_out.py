@@ -23,8 +23,12 @@ _SHAPE = "the shape of the result depends on the values"
 _LEAVES = "leaves the world of tensors"
 _WRITTEN = "the result is written once it is computed, so `out` may be the operand itself"
 
-HALF: dict[str, float] = {"addbmm": 40.0, "addr": 2.0, "nn.functional.interpolate": 8.0,
-                         **dict.fromkeys((f"nn.functional.conv_transpose{n}d" for n in (1, 2, 3)), 40.0)}
+HALF: dict[str, float] = {
+    "addbmm": 40.0, "addr": 2.0, "nn.functional.interpolate": 8.0, "nn.functional.bilinear": 20.0,
+    "nn.functional.adaptive_avg_pool3d": 40.0, "nn.functional.instance_norm": 40.0,
+    "nn.functional.poisson_nll_loss": 2.0,
+    **dict.fromkeys((f"nn.functional.conv_transpose{n}d" for n in (1, 2, 3)), 80.0),
+}  # fmt: skip
 """By how much for 16-bit floats besides: PyTorch rounds to 16 bits after each batch (product, addition of
 a window), symgrad once."""
 
@@ -71,6 +75,8 @@ LEFT_OUT: tuple[LeftOut, ...] = (
             "what is dropped is symgrad's own choice", r"dropout_p: 0\.5"),
     LeftOut("nn.functional.embedding nn.functional.embedding_bag", "values compiled", "there are no sparse layouts",
             "sparse: True"),
+    LeftOut("nn.functional.soft_margin_loss", "values", "exp(-x y) is more than float16 holds: PyTorch's loss is inf, "
+            "symgrad's is the float32 one rounded", r"\(float16\[5"),
     LeftOut("stride", "compiled", "no element lies a stride of an extent of 1 away: a trace gives the row-major one",
             r"float32\[1, 3\]"),
 )  # fmt: skip

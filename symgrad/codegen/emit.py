@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from symgrad.codegen import blas
 from symgrad.codegen.cupy import CudaText, cupy_entry, device_text, unit
@@ -28,17 +29,18 @@ from symgrad.passes.schedule import Home, Plan
 
 def emit(
     plans: Mapping[str, Plan], *, backend: str, title: str, notes: Sequence[str] = (),
-    packs: Packs | None = None,
+    packs: Packs | None = None, shared: Collection[str] = (),
 ) -> Module:  # fmt: skip
     """The module that runs `plans`, one entry each, on `backend` (numba, numpy or cupy).
 
     `packs` maps an input or cell (Value) or an output number to (array name, element offset): those
-    lie in one flat array that the entry takes instead.
+    lie in one flat array that the entry takes instead. `shared`: kernels that are written as tasks
+    whatever their size, as a program of a larger batch has them.
     """
     packs = packs or {}
     names = {entry: Names(plan) for entry, plan in plans.items()}
     if backend == "numba":
-        return _numba(plans, names, title, list(notes), packs)
+        return _numba(plans, names, title, list(notes), packs, shared)
     if backend == "numpy":
         return _numpy(plans, names, title, list(notes), packs)
     if backend == "cupy":
@@ -64,8 +66,8 @@ def _numpy(plans: Mapping[str, Plan], names: Mapping[str, Names], title: str, no
 
 
 def _numba(plans: Mapping[str, Plan], names: Mapping[str, Names], title: str, notes: list[str],
-           packs: Packs) -> Module:  # fmt: skip
-    used = Used()
+           packs: Packs, shared: Collection[str]) -> Module:  # fmt: skip
+    used = Used(shared=set(shared))
     kernels: list[str] = []
     runs: list[str] = []
     params: dict[str, tuple[Param, ...]] = {}
@@ -83,7 +85,8 @@ def _numba(plans: Mapping[str, Plan], names: Mapping[str, Names], title: str, no
     body = "\n\n".join([*helpers, *kernels, *runs])
     head = header(title, "numba", plans, names, params, notes)
     parts = [f"{head}\n{_imports(body, used)}", *helpers, *kernels, *runs]
-    return _module(parts, "numba", plans, names, params, packs)
+    module = _module(parts, "numba", plans, names, params, packs)
+    return replace(module, shared=frozenset(used.shared))
 
 
 def _cupy(plans: Mapping[str, Plan], names: Mapping[str, Names], title: str, notes: list[str],

@@ -51,11 +51,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Module:
-    """An emitted module: its source text and its entries."""
+    """An emitted module: its source text, its entries, and which kernels are done as tasks."""
 
     source: str
     entries: Mapping[str, Entry]
     backend: str
+    shared: frozenset[str] = frozenset()
 
 
 def entry_params(plan: Plan, names: Names, packs: Packs, sizes: Mapping[DType, int]) -> tuple[Param, ...]:

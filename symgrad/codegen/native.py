@@ -57,6 +57,8 @@ class Used:
     arrays: dict[str, str] = field(default_factory=dict)
     checks: dict[str, str] = field(default_factory=dict)
     native: bool = True
+    shared: set[str] = field(default_factory=set)
+    """Kernels done as tasks; those that are there from the start are so whatever their size."""
 
 
 def is_native(step: Step) -> bool:
@@ -86,7 +88,8 @@ class _Entry:
         self.kernels: list[str] = []
         self.local = names.local()
         self.bodies: dict[str, str] = {}
-        self.native = all(is_native(step) or self.is_check(step) for step in self.schedule.steps)
+        self.native = all(p.dtype.is_native for p in params) and all(
+            is_native(step) or self.is_check(step) for step in self.schedule.steps)
         self.maker = {v: e for e in self.graph.eqns for v in e.outputs}
         used.native = used.native and self.native
         steps = self.schedule.steps
@@ -235,15 +238,17 @@ class _Entry:
         arguments = [self.argument(a) for a in lowered.arguments]
         body, params = cpu_map(tidy(lowered.function.body)), lowered.function.params
         points = sum(int(math.prod(nest.space)) for nest in step.nests)
-        worth = self.alone or self.native and points >= THRESHOLD
+        name = f"{self.prefix}{step.name}"
+        worth = self.alone or self.native and (points >= THRESHOLD or name in self.used.shared)
         shared = tasked(body) if worth and not scatters(lowered.function.body) else None
         if shared is not None:
+            self.used.shared.add(name)
             body, params = shared.body, (*params, *TASK_PARAMS)
             arguments += [p.name for p in TASK_PARAMS]
             self.sums.append(shared.sums)
             self.points.append(points)
         body = stage_draws(unrolled(cut_loops(body)))
-        name = self.print(Function(f"{self.prefix}{step.name}", params, body, lowered.function.doc))
+        name = self.print(Function(name, params, body, lowered.function.doc))
         return wrap_call(f"{name}(", arguments, ")")
 
     def print(self, function: Function) -> str:

@@ -62,7 +62,7 @@ class Entry:
 
 @dataclass
 class Executable:
-    """Entries by name, the source they came from, and what was fused."""
+    """Entries by name, the source they came from, what was fused, and which kernels are done as tasks."""
 
     source: str
     entries: dict[str, Entry]
@@ -70,6 +70,7 @@ class Executable:
     kernels: list[tuple[str, tuple[Eqn, ...]]] = field(default_factory=list)
     module: Any = None
     interfaces: dict[str, Graph] = field(default_factory=dict)
+    shared: frozenset[str] = frozenset()
 
 
 def array_module(backend: str) -> Any:

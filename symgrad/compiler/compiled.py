@@ -168,7 +168,9 @@ class Compiled:
     def _program(self, args: Any, kwargs: Any) -> Program:
         self._watch_extents(args, kwargs)
         traced = trace(self.function, args, kwargs, evaluator_of, self.moving)
-        return Program(traced, resolve_backend(self.backend), self.exact)
+        before = (variant.program for known in self.variants.values() for variant in known)
+        shared = frozenset[str]().union(*(program.executable.shared for program in before))
+        return Program(traced, resolve_backend(self.backend), self.exact, shared)
 
     def _watch_extents(self, args: Any, kwargs: Any) -> None:
         """Note which extents differ from those of the last trace: from now on they are names, not numbers."""

@@ -24,6 +24,7 @@ class Emitted:
     schedules: dict[str, Any]
     plans: dict[str, Any]
     kernels: list[tuple[str, tuple[Eqn, ...]]]
+    shared: frozenset[str] = frozenset()
 
 
 def emit_program(program: "Program") -> Emitted:
@@ -32,7 +33,8 @@ def emit_program(program: "Program") -> Emitted:
     plans = {name: plan_memory(schedule) for name, schedule in schedules.items()}
     packs = program.layout.packs
     title = program.traced.graph.name
-    module = emit(plans, backend=program.backend, title=title, notes=program.notes, packs=packs)
+    module = emit(plans, backend=program.backend, title=title, notes=program.notes, packs=packs,
+                  shared=program.shared)  # fmt: skip
     params = {
         name: tuple(
             Param(p.kind, p.index, p.name, getattr(p, "expr", "") or "", getattr(p, "dtype", None),
@@ -41,4 +43,4 @@ def emit_program(program: "Program") -> Emitted:
         for name, entry in module.entries.items()
     }
     kernels = [(step.name, step.eqns) for schedule in schedules.values() for step in schedule.steps]
-    return Emitted(module.source, params, schedules, plans, kernels)
+    return Emitted(module.source, params, schedules, plans, kernels, module.shared)

@@ -47,12 +47,14 @@ class Program:
 
     `graph` is the joint graph after all passes; `passes` the graph after each pass with its time;
     `source` the emitted Python; `kernels` the fused kernels as (name, equations). All of these are
-    made when asked for: a program that the cache knows runs without a single pass.
+    made when asked for: a program that the cache knows runs without a single pass. `shared` names kernels
+    to be written as tasks whatever their size: a smaller batch then has the text of a larger one before.
     """
 
     traced: Traced
     backend: str
     exact: bool
+    shared: frozenset[str] = frozenset()
 
     @cached_property
     def joint(self) -> Joint:

@@ -50,7 +50,8 @@ def recalled(program: "Program", key: str | None) -> Executable | None:
     outputs = tuple(Value(_type(*kind)) for kind in payload["outputs"])
     interface = Graph(traced.name, traced.inputs, (), outputs, traced.cells, traced.hosts)
     entries: dict[str, Entry] = bind_entries(module, params)
-    return Executable("", entries, module=module, interfaces={"run": interface})
+    return Executable("", entries, module=module, interfaces={"run": interface},
+                      shared=frozenset(payload["shared"]))  # fmt: skip
 
 
 def remembered(program: "Program", key: str | None, executable: Executable) -> Executable:
@@ -67,7 +68,7 @@ def remembered(program: "Program", key: str | None, executable: Executable) -> E
         for a in program.parts["run"].outputs
     ]  # fmt: skip
     name = executable.module.__file__.rpartition("/")[2]
-    cache.remember(key, {"module": name, "params": params, "outputs": outputs})
+    cache.remember(key, {"module": name, "params": params, "outputs": outputs, "shared": sorted(executable.shared)})
     return executable
 
 

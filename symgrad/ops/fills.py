@@ -43,14 +43,14 @@ iota = primitive(
 
 
 def _along(np: Any, shape: Any, axis: Any, dtype: Any) -> Any:
-    places = np.arange(shape[axis], dtype=dtype.np).reshape([-1 if d == axis else 1 for d in range(len(shape))])
+    places = np.arange(shape[axis], dtype=dtype).reshape([-1 if d == axis else 1 for d in range(len(shape))])
     return np.ascontiguousarray(np.broadcast_to(places, shape))
 
 
 coordinate = primitive(
     "coordinate", "", params=("shape", "axis", "dtype", "device"),
     infer=lambda shape, axis, dtype, device="cpu": TensorType(tuple(shape), dtype, None, device),
-    array="_along(np, shape, axis, dtype)", helpers={"_along": _along},
+    array="_along(np, shape, axis, dtype.np)", helpers={"_along": _along},
     lower=Scalar("index"), grad={},
     doc="The place of every element along one extent.",
 )  # fmt: skip

@@ -144,3 +144,13 @@ def test_lines_fit_and_cite_the_user(backend, tmp_path):
     assert source.count("# poly.py:1  y_pred = a + b * x") == 1
     assert max(map(len, source.splitlines())) <= 100
     assert str(tmp_path) not in source
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128", "float16", "bfloat16", "bool", "int8"])
+def test_an_argument_that_no_kernel_reads(dtype: str) -> None:
+    """It may be of a type that machine code has not: it is passed, cut and returned all the same."""
+    x, y = sg.ones(3, 4).to(getattr(sg, dtype)), sg.ones(3)
+    compiled = sg.compile(lambda x, y: (x[1:2], y * 2), backend="numba", fullgraph=True)
+    for _ in range(2):
+        part, doubled = compiled(x, y)
+        assert part.dtype is x.dtype and sg.equal(part, x[1:2]) and sg.equal(doubled, sg.full((3,), 2.0))

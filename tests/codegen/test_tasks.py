@@ -93,3 +93,20 @@ def test_source_does_not_depend_on_the_size():
 
     strip = [re.sub(r"float32\([-\de.]+\)", "float32(…)", text) for text in body]
     assert strip[0] == strip[1]
+
+
+def test_a_smaller_batch_is_the_same_module():
+    """Loops that were large enough for threads stay written as tasks: nothing is compiled for fewer points."""
+    def function(x):
+        y = sg.tanh(x @ x.t())
+        return (y - y.mean(0)).square().sum()
+
+    compiled = sg.compile(function, backend="numba", fullgraph=True)
+    for n in (800, 70, 900):  # the loops over n by n points are on both sides of the threshold
+        x = sg.linspace(-1, 1, 3 * n).reshape(n, 3)
+        assert compiled(x).item() == pytest.approx(function(x).item(), rel=1e-5)
+    modules = {v.program.executable.module for known in compiled.variants.values() for v in known}
+    assert len(compiled.variants) == 3 and len(modules) == 1
+    assert "region ==" in compiled.program(sg.ones(70, 3)).source
+    alone = sg.compile(function, backend="numba", fullgraph=True).program(sg.ones(70, 3))
+    assert "region ==" not in alone.source

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from codegen.harness import BACKENDS, compare, emitted, graph_of, load, run, with_extents
 
+import symgrad as sg
 from symgrad.codegen import emit
 from symgrad.ir.graph import Value
 from symgrad.passes.fuse import fuse

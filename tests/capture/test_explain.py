@@ -45,6 +45,16 @@ def test_each_kernel_is_timed_and_nothing_of_the_program_changes() -> None:
     assert all(word in text for word in HEAD) and text.splitlines()[0] == "step: 1 variant"
 
 
+def test_times_are_those_of_the_state_as_it_is() -> None:
+    """What is computed of made-up weights may be slower by far: denormal numbers."""
+    step, state, _ = step_of("numba")
+    (variant,) = next(iter(step.variants.values()))
+    cells = [a for a, p in zip(measure.made_up(variant), variant.entry.params) if p.kind == "cell"]
+    for tensor in state:
+        mine = [a for a in cells if np.array_equal(a, tensor.detach().numpy())]
+        assert mine and not any(np.shares_memory(a, tensor.detach().numpy()) for a in mine)
+
+
 @pytest.mark.parametrize("backend", ["numpy", "reference"])
 def test_what_is_no_native_function_has_no_times(backend: str) -> None:
     step, _, _ = step_of(backend)

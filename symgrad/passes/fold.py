@@ -1,8 +1,9 @@
 """Constants and views made simple: what can be known or skipped without arithmetic on data.
 
 Requires: no aliases. Guarantees: no elementwise equation reads a `full` it could read as a literal,
-no equation has only literals as inputs, chains of views are one view, views that change nothing are
-gone, unless a result's strides would be others. Literals computed by the host are never looked at.
+no equation has only literals as inputs, chains of views are one view (but for views of what a reshape
+had to copy), views that change nothing are gone, unless a result's strides would be others. Literals
+computed by the host are never looked at.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 from symgrad.ir.builder import Rewriter, rewrite
 from symgrad.ir.graph import Atom, Eqn, Graph, Literal, Value
 from symgrad.ir.primitive import Reduce, Scalar, View
-from symgrad.ir.types import broadcast_shapes
+from symgrad.ir.types import Shape, broadcast_shapes, contiguous_strides
 from symgrad.ops import elementwise as ew
 from symgrad.ops import shape as sh
 from symgrad.ops.creation import full_p
@@ -93,6 +94,14 @@ def _constant(eqn: Eqn, rewriter: Rewriter, value: Any) -> tuple[Atom, ...]:
                               value=value, device=eqn.out.type.device)  # fmt: skip
 
 
+def copies(reshape: Eqn, shape: Shape) -> bool:
+    """Whether what is reshaped can have this shape only in other memory."""
+    assert isinstance(reshape.prim.lower, View)
+    type = reshape.inputs[0].type
+    strides = type.strides or contiguous_strides(type.shape)
+    return reshape.prim.lower.layout(type.shape, strides, 0, shape=shape) is None
+
+
 def _view(eqn: Eqn, rewriter: Rewriter, splat: Any, makers: dict[Value, Eqn]) -> tuple[Atom, ...] | None:
     (source,) = eqn.inputs
     known = splat(source)
@@ -112,6 +121,8 @@ def _view(eqn: Eqn, rewriter: Rewriter, splat: Any, makers: dict[Value, Eqn]) ->
     if eqn.prim in (sh.reshape, sh.expand):
         if eqn.params["shape"] == below.inputs[0].type.shape:
             return below.inputs
+        if eqn.prim is sh.reshape and copies(below, below.params["shape"]) and copies(below, eqn.params["shape"]):
+            return None  # a view of the one copy, rather than another copy
         return rewriter.emit_like(eqn, eqn.prim, below.inputs, shape=eqn.params["shape"])
     if eqn.prim is sh.permute:
         dims = tuple(below.params["dims"][d] for d in eqn.params["dims"])

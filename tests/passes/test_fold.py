@@ -88,6 +88,24 @@ def f(x: f32[2,3,4]):
     c = view(x, shape=(6, 4))
     d = view(x, shape=(24,))
     return d"""),
+    "views of a copy are no further copies": ("""
+def f(x: f32[2,3,4]):
+    a = permute(x, dims=(1, 0, 2))
+    b = view(a, shape=(6, 4))
+    c = view(b, shape=(24,))
+    d = view(b, shape=(3, 8))
+    return b, c, d""", None),
+    "but for one that needs no copy": ("""
+def f(x: f32[2,3,4]):
+    a = permute(x, dims=(1, 0, 2))
+    b = view(a, shape=(6, 4))
+    c = view(b, shape=(3, 2, 2, 2))
+    return c""", """
+def f(x: f32[2,3,4]):
+    a = permute(x, dims=(1, 0, 2))
+    b = view(a, shape=(6, 4))
+    c = view(a, shape=(3, 2, 2, 2))
+    return c"""),
     "views that change nothing go": ("""
 def f(x: f32[2,3]):
     a = expand(x, shape=(2, 3))

@@ -23,6 +23,7 @@ from symgrad.ir.interpret import host_expressions, interpret
 
 if TYPE_CHECKING:
     from symgrad.compiler.program import Program
+    from symgrad.passes.partition import Split
 
 _warned = False
 
@@ -62,7 +63,10 @@ class Entry:
 
 @dataclass
 class Executable:
-    """Entries by name, the source they came from, what was fused, and which kernels are done as tasks."""
+    """Entries by name, the source they came from, what was fused, and which kernels are done as tasks.
+
+    `interfaces` and `split` have no equations: a program that the cache knows is run by them.
+    """
 
     source: str
     entries: dict[str, Entry]
@@ -71,6 +75,7 @@ class Executable:
     module: Any = None
     interfaces: dict[str, Graph] = field(default_factory=dict)
     shared: frozenset[str] = frozenset()
+    split: "Split | None" = None
 
 
 def array_module(backend: str) -> Any:

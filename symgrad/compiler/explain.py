@@ -59,7 +59,7 @@ def kernel_rows(variant: "Variant") -> list[tuple[str, ...]]:
     if program.backend == "reference":
         return []
     rows: list[tuple[str, ...]] = []
-    taken = kernel_seconds(variant) if program.backend == "numba" and program.split is None else {}
+    taken = kernel_seconds(variant) if program.backend == "numba" and program.seam is None else {}
     for schedule in program.schedule.values():
         for step in schedule.steps:
             ops = shorten(" ".join(eqn.prim.name for eqn in step.eqns), 40)

@@ -27,7 +27,7 @@ MISS: Any = object()
 def generate(variant: "Variant", leaves: list[Any], lock: Any) -> Callable[[tuple[Any, ...]], Any] | None:
     """The hot call of `variant`, or None where only the general path will do."""
     traced = variant.traced
-    if variant.program.split is not None or not all(isinstance(x, Tensor) for x in leaves):
+    if variant.program.seam is not None or not all(isinstance(x, Tensor) for x in leaves):
         return None
     if traced.branches or traced.joined or any(s.argument is not None for s, _ in traced.grads):
         return None

@@ -22,13 +22,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Joint:
-    """A trace with its backward expanded, and what was added where the backward runs outside."""
+class Asked:
+    """All that is asked of a trace: with cotangents, and the gradients of `leaves`, where the backward runs outside."""
 
     graph: Graph
-    cotangents: tuple[Value, ...]
-    leaves: list[Tensor]
-    stages: "list[Stage]"
+    cotangents: tuple[Value, ...] = ()
+    leaves: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,6 @@ class Optimized:
 
     graph: Graph
     split: "Split | None"
-    leaves: list[Tensor]
     stages: "list[Stage]"
 
 
@@ -57,21 +55,22 @@ class Program:
     shared: frozenset[str] = frozenset()
 
     @cached_property
-    def joint(self) -> Joint:
-        """Forward and backward in one graph, nothing simplified."""
+    def asked(self) -> Asked:
+        """The trace, with the gradients that a backward outside would want of it."""
+        traced = self.traced
+        wanted = [traced.outputs[i].index for i in traced.differentiable]
+        return with_cotangents(traced, traced.graph, wanted) if wanted else Asked(traced.graph)
+
+    @cached_property
+    def joint(self) -> "list[Stage]":
+        """The trace, then forward and backward in one graph, nothing simplified."""
         from symgrad.passes import pipeline
         from symgrad.passes.differentiate import differentiate
 
         traced = self.traced
-        graph = traced.graph
-        stages = [pipeline.Stage("trace", graph, traced.seconds)]
-        cotangents: tuple[Value, ...] = ()
-        leaves: list[Tensor] = []
-        wanted = [traced.outputs[i].index for i in traced.differentiable]
-        if wanted:
-            graph, cotangents, leaves = with_cotangents(traced, graph, wanted)
-        expand = partial(differentiate, lift=traced.lift, attend=traced.attend)
-        return Joint(pipeline.run(graph, (expand,), stages), cotangents, leaves, stages)
+        stages = [pipeline.Stage("trace", traced.graph, traced.seconds)]
+        pipeline.run(self.asked.graph, (partial(differentiate, lift=traced.lift, attend=traced.attend),), stages)
+        return stages
 
     @cached_property
     def optimized(self) -> Optimized:
@@ -79,19 +78,19 @@ class Program:
         from symgrad.passes import pipeline
         from symgrad.passes.partition import partition
 
-        joint, traced = self.joint, self.traced
-        stages = list(joint.stages)
-        nested = any(eqn.graphs for eqn in joint.graph.eqns)
+        traced, cotangents = self.traced, self.asked.cotangents
+        stages = list(self.joint)
+        nested = any(eqn.graphs for eqn in stages[-1].graph.eqns)
         loops = self.backend in ("numba", "cupy")
-        graph = pipeline.run(joint.graph, pipeline.optimize(self.exact, nested, loops=loops), stages)
+        graph = pipeline.run(stages[-1].graph, pipeline.optimize(self.exact, nested, loops=loops), stages)
         known = set(graph.cells)
         graph = graph.replace(cells=(*graph.cells, *(c.entry for c in traced.cells if c.entry not in known)))
         split = None
-        if joint.cotangents:
+        if cotangents:
             start = time.perf_counter()
-            split = partition(graph, joint.cotangents, len(traced.graph.outputs))
+            split = partition(graph, cotangents, len(traced.graph.outputs))
             stages.append(pipeline.Stage("partition", graph, time.perf_counter() - start))
-        return Optimized(graph, split, joint.leaves, stages)
+        return Optimized(graph, split, stages)
 
     @property
     def graph(self) -> Graph:
@@ -109,9 +108,14 @@ class Program:
         return self.optimized.split if self.traced.differentiable else None
 
     @property
-    def leaves(self) -> list[Tensor]:
+    def seam(self) -> "Split | None":
+        """`split` as what runs needs it: a program that the cache knows has no equations in it."""
+        return self.executable.split or self.split
+
+    @property
+    def leaves(self) -> tuple[Tensor, ...]:
         """The tensors that a split program's backward gives gradients for."""
-        return self.optimized.leaves
+        return self.asked.leaves
 
     @property
     def notes(self) -> list[str]:
@@ -197,9 +201,7 @@ class Program:
         return str(self.graph)
 
 
-def with_cotangents(
-    traced: Traced, graph: Graph, wanted: list[int]
-) -> tuple[Graph, tuple[Value, ...], list[Tensor]]:
+def with_cotangents(traced: Traced, graph: Graph, wanted: list[int]) -> Asked:
     """`graph` with cotangent inputs for its differentiable outputs and the leaves' gradients as outputs."""
     roots = [graph.outputs[i] for i in wanted]
     assert all(isinstance(r, Value) for r in roots)
@@ -211,7 +213,7 @@ def with_cotangents(
     eqn = Eqn(gradients, (*roots, *cotangents, *targets), params, outs, None, BACKWARD)
     joint = graph.replace(
         inputs=(*graph.inputs, *cotangents), eqns=(*graph.eqns, eqn), outputs=(*graph.outputs, *outs))  # fmt: skip
-    return joint, cotangents, [traced.leaf_of[v] for v in targets]
+    return Asked(joint, cotangents, tuple(traced.leaf_of[v] for v in targets))
 
 
 def phase_of(graph: Graph, phase: str) -> Graph:

@@ -45,7 +45,7 @@ class Call:
         self.heads = heads
         self.hosts = hosts
         self.when = state.tick()
-        split = variant.program.split
+        split = variant.program.seam
         assert split is not None
         kept = {split.forward.outputs.index(v) for v in split.saved if v in split.forward.outputs}
         places = [variant.traced.outputs[h].index for h in heads]
@@ -61,14 +61,15 @@ class Call:
         from symgrad.compiler.variant import allocate, invoke
 
         program, traced = self.variant.program, self.variant.traced
-        assert program.split is not None
-        self._check_versions(program.split.saved)
+        split = program.seam
+        assert split is not None
+        self._check_versions(split.saved)
         entry = program.executable.entries["backward"]
-        graph = program.split.backward
+        graph = split.backward
         arrived = {self.heads[i]: part for i, part in g.items()}
         sources = list(self.saved)
         for head in traced.differentiable:
-            kind = program.graph.outputs[traced.outputs[head].index].type
+            kind = split.forward.outputs[traced.outputs[head].index].type
             if head in arrived:
                 part = arrived[head]._data
             else:
@@ -130,11 +131,11 @@ def attach_backward(
 ) -> None:  # fmt: skip
     """Put the compiled call on the tape: a node for each group of outputs, a port for each output."""
     program, traced = variant.program, variant.traced
-    split = program.split
+    split = program.seam
     assert split is not None
     computed = iter(outs[len(outs) - split.kept :]) if split.kept else iter(())
     sources = set(variant.graph.sources())
-    written = {cell for cell, _ in program.graph.effects}
+    written = {cell for cell, _ in split.forward.effects}
     saved = [arrays[v] if v in sources and v not in written else next(computed) for v in split.saved]
     saved += [arrays[v] for v in split.shapes]
     wanted = []

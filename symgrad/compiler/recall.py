@@ -2,17 +2,18 @@
 
 The key is the graph as traced, its backend and flags; `runtime.cache` adds the versions, the CPU and
 the package's own files. A graph that holds the user's Python (hooks, custom Functions) has no text
-that identifies it before its backward is expanded, and none at all where some of it stays; nor is a
-program recalled whose backward runs outside.
+that identifies it before its backward is expanded, and none at all where some of it stays. Of a program
+whose backward runs outside, what each side takes from the other is kept too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from symgrad import dtypes
 from symgrad.compiler.backends import Entry, Executable, Param
-from symgrad.ir.graph import Graph, Value
+from symgrad.ir.graph import Atom, Graph, Value
 from symgrad.ir.types import TensorType
 from symgrad.runtime import cache
 
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
 def key_of(program: "Program") -> str | None:
     """The text that identifies a program, or None."""
     traced = program.traced
-    if traced.differentiable or program.backend not in ("numba", "numpy"):
+    if program.backend not in ("numba", "numpy"):
         return None
-    text = str(traced.graph)
+    text = str(program.asked.graph)
     if "opaque(" in text:
         from symgrad.passes.erase import erase
 
-        text = str(erase(program.joint.graph))
+        text = str(erase(program.joint[-1].graph))
         if "opaque(" in text:
             return None
     # Not in the text: which extents have which names, and which outputs lie in the arena.
@@ -46,35 +47,76 @@ def recalled(program: "Program", key: str | None) -> Executable | None:
 
     params = {name: tuple(_param(p) for p in entry) for name, entry in payload["params"].items()}
     module = cache.load(cache.locate(payload["module"]))
-    traced = program.traced.graph
-    outputs = tuple(Value(_type(*kind)) for kind in payload["outputs"])
-    interface = Graph(traced.name, traced.inputs, (), outputs, traced.cells, traced.hosts)
+    graph = program.traced.graph
+    parts: dict[str, Graph] = {}
+    for name, part in payload["parts"].items():
+        outputs: list[Value] = []
+        for place in part["outputs"]:
+            outputs.append(_value(place, graph, outputs) if place[0] in PLACES else Value(_type(*place)))
+        effects = tuple((graph.cells[i], graph.cells[i]) for i in part["effects"])
+        parts[name] = graph.replace(eqns=(), outputs=tuple(outputs), effects=effects)
+    split = None
+    if "split" in payload:
+        from symgrad.passes.partition import Split
+
+        fields, forward = payload["split"], parts["forward"]
+        forward = forward.replace(outputs=forward.outputs[: fields["count"]])
+        saved, shapes = (
+            tuple(_value(place, forward, forward.outputs) for place in fields[what]) for what in ("saved", "shapes"))
+        split = Split(forward, parts["backward"], saved, fields["kept"], shapes)
     entries: dict[str, Entry] = bind_entries(module, params)
-    return Executable("", entries, module=module, interfaces={"run": interface},
-                      shared=frozenset(payload["shared"]))  # fmt: skip
+    return Executable("", entries, module=module, interfaces=parts, shared=frozenset(payload["shared"]), split=split)
 
 
 def remembered(program: "Program", key: str | None, executable: Executable) -> Executable:
     """Leave a program's executable for later processes."""
-    if key is None or executable.module is None or len(program.graph.cells) != len(program.traced.graph.cells):
+    traced, parts = program.traced.graph, program.parts
+    first = next(iter(parts.values()))
+    if key is None or executable.module is None or (first.inputs, first.cells) != (traced.inputs, traced.cells):
         return executable
     params = {
         name: [[p.kind, p.index, p.name, p.expr, p.dtype.name if p.dtype else "", int(p.size)] for p in entry.params]
         for name, entry in executable.entries.items()
     }
-    outputs = [
-        [[int(e) for e in a.type.shape], a.type.dtype.name,
-         None if a.type.strides is None else [int(s) for s in a.type.strides]]
-        for a in program.parts["run"].outputs
-    ]  # fmt: skip
-    name = executable.module.__file__.rpartition("/")[2]
-    cache.remember(key, {"module": name, "params": params, "outputs": outputs, "shared": sorted(executable.shared)})
+    payload: dict[str, Any] = {"module": executable.module.__file__.rpartition("/")[2], "params": params,
+                               "shared": sorted(executable.shared), "parts": {}}  # fmt: skip
+    for name, part in parts.items():
+        outputs = [_place(a, first, part.outputs[:i]) or _fields(a.type) for i, a in enumerate(part.outputs)]
+        payload["parts"][name] = {"outputs": outputs, "effects": [part.cells.index(cell) for cell, _ in part.effects]}
+    split = program.split
+    if split is not None:
+        places = {what: [_place(v, first, split.forward.outputs) for v in values]
+                  for what, values in (("saved", split.saved), ("shapes", split.shapes))}  # fmt: skip
+        payload["split"] = {**places, "kept": split.kept, "count": len(split.forward.outputs)}
+    cache.remember(key, payload)
     return executable
+
+
+PLACES = ("input", "cell", "output")
+
+
+def _place(atom: Atom, graph: Graph, outputs: Sequence[Atom]) -> tuple[str, int] | None:
+    """Where a value lies among a graph's inputs, cells and (first) outputs."""
+    for what, atoms in zip(PLACES, (graph.inputs, graph.cells, outputs)):
+        for number, other in enumerate(atoms):
+            if other is atom and isinstance(atom, Value):
+                return what, number
+    return None
+
+
+def _value(place: Sequence[Any], graph: Graph, outputs: Sequence[Any]) -> Any:
+    """The value that lies there."""
+    return dict(zip(PLACES, (graph.inputs, graph.cells, outputs)))[place[0]][place[1]]
 
 
 def _param(fields: list[Any]) -> Param:
     kind, index, name, expr, dtype, size = fields
     return Param(kind, index, name, expr, dtypes.BY_NAME.get(dtype), size)
+
+
+def _fields(type: TensorType) -> list[Any]:
+    strides = None if type.strides is None else [int(s) for s in type.strides]
+    return [[int(e) for e in type.shape], type.dtype.name, strides]
 
 
 def _type(shape: list[int], dtype: str, strides: list[int] | None) -> TensorType:

@@ -49,7 +49,7 @@ class Variant:
         self.arrays = array_module(program.backend)
         self.epoch = -1
         self.calls = 0
-        entry_name = "run" if program.split is None else "forward"
+        entry_name = "run" if program.seam is None else "forward"
         self.entry: Entry = program.executable.entries[entry_name]
         self.graph: Graph = program.interface(entry_name)
         self.guards = Guards(traced)  # after the passes: hooks and custom Functions read things too
@@ -68,12 +68,12 @@ class Variant:
             n: self.arrays.empty(p.size, p.dtype.np) for n, p in enumerate(self.entry.params) if p.kind == "ws"}
         self.host_code = {
             n: compile(p.expr, "<host>", "eval") for n, p in enumerate(self.entry.params) if p.kind == "host"}
-        self.needs_hosts = bool(self.host_code) or program.split is not None or any(
+        self.needs_hosts = bool(self.host_code) or program.seam is not None or any(
             o.kind == "host" for o in traced.outputs)
         self.host_constants: dict[int, Any] = {}
         self.bound: dict[Value, Any] = {}
         befores = {id(slot.before) for slot in traced.grad_reads}
-        self.movable = program.split is None and not any(id(t) in befores for t in self._fixed())
+        self.movable = program.seam is None and not any(id(t) in befores for t in self._fixed())
         self.freed = [self._freed_node(i) for i in range(len(traced.outputs))]
         self.run_tasks = partial(run_tasks, self.entry)
         self.deferred = [cell for cell, _ in traced.graph.effects] if traced.branches else []
@@ -271,7 +271,7 @@ class Variant:
 
     def _results(self, leaves: list[Any], outs: list[Any], arrays: dict[Value, Any], hosts: dict[str, Any]) -> Any:
         traced = self.traced
-        differentiable = state.is_grad_enabled() and self.program.split is not None
+        differentiable = state.is_grad_enabled() and self.program.seam is not None
         tensors = [wrap(array) for array in outs]
         results: list[Any] = []
         for number, output in enumerate(traced.outputs):

@@ -50,7 +50,17 @@ def branch(x, y):
         w.sub_(0.1 * w.grad)
     return loss
 
-step = lambda x, y: train(x, y) + branch(x, y)
+net = sg.compile(nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Dropout(0.5), nn.Linear(8, 3)), backend=BACKEND)
+outside = sg.optim.SGD(net.parameters(), lr=0.1)
+
+def apart(x, y):
+    outside.zero_grad()
+    loss = nn.functional.cross_entropy(net(x), y)
+    loss.backward()
+    outside.step()
+    return loss
+
+step = lambda x, y: train(x, y) + branch(x, y) + apart(x, y)
 """
 CUSTOM = """
 class Square(sg.autograd.Function):

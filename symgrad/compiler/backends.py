@@ -65,7 +65,8 @@ class Entry:
 class Executable:
     """Entries by name, the source they came from, what was fused, and which kernels are done as tasks.
 
-    `interfaces` and `split` have no equations: a program that the cache knows is run by them.
+    `interfaces` and `split` have no equations: a program that the cache knows is run by them. `half_written`:
+    a run that fails may have written some of the outputs that lie in an arena.
     """
 
     source: str
@@ -76,6 +77,7 @@ class Executable:
     interfaces: dict[str, Graph] = field(default_factory=dict)
     shared: frozenset[str] = frozenset()
     split: "Split | None" = None
+    half_written: bool = False
 
 
 def array_module(backend: str) -> Any:

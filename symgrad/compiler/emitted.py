@@ -25,6 +25,7 @@ class Emitted:
     plans: dict[str, Any]
     kernels: list[tuple[str, tuple[Eqn, ...]]]
     shared: frozenset[str] = frozenset()
+    half_written: bool = False
 
 
 def emit_program(program: "Program") -> Emitted:
@@ -43,4 +44,6 @@ def emit_program(program: "Program") -> Emitted:
         for name, entry in module.entries.items()
     }
     kernels = [(step.name, step.eqns) for schedule in schedules.values() for step in schedule.steps]
-    return Emitted(module.source, params, schedules, plans, kernels, module.shared)
+    pooled = set(program.layout.pooled)
+    half_written = any(schedule.half_written(pooled) for schedule in schedules.values())
+    return Emitted(module.source, params, schedules, plans, kernels, module.shared, half_written)

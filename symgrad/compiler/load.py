@@ -22,7 +22,8 @@ def build_executable(program: "Program", emitted: "Emitted") -> Executable:
         _require_gpu()
     module = load_module(emitted.source, program.backend, program.traced.graph.name)
     entries = bind_entries(module, emitted.params)
-    return Executable(emitted.source, entries, emitted.schedules, emitted.kernels, module, shared=emitted.shared)
+    return Executable(emitted.source, entries, emitted.schedules, emitted.kernels, module,
+                      shared=emitted.shared, half_written=emitted.half_written)  # fmt: skip
 
 
 def bind_entries(module: ModuleType, params: dict[str, tuple[Param, ...]]) -> dict[str, Entry]:

@@ -65,7 +65,8 @@ def recalled(program: "Program", key: str | None) -> Executable | None:
             tuple(_value(place, forward, forward.outputs) for place in fields[what]) for what in ("saved", "shapes"))
         split = Split(forward, parts["backward"], saved, fields["kept"], shapes)
     entries: dict[str, Entry] = bind_entries(module, params)
-    return Executable("", entries, module=module, interfaces=parts, shared=frozenset(payload["shared"]), split=split)
+    return Executable("", entries, module=module, interfaces=parts, shared=frozenset(payload["shared"]), split=split,
+                      half_written=payload["half_written"])  # fmt: skip
 
 
 def remembered(program: "Program", key: str | None, executable: Executable) -> Executable:
@@ -78,8 +79,10 @@ def remembered(program: "Program", key: str | None, executable: Executable) -> E
         name: [[p.kind, p.index, p.name, p.expr, p.dtype.name if p.dtype else "", int(p.size)] for p in entry.params]
         for name, entry in executable.entries.items()
     }
-    payload: dict[str, Any] = {"module": executable.module.__file__.rpartition("/")[2], "params": params,
-                               "shared": sorted(executable.shared), "parts": {}}  # fmt: skip
+    payload: dict[str, Any] = {
+        "module": executable.module.__file__.rpartition("/")[2], "params": params, "parts": {},
+        "shared": sorted(executable.shared), "half_written": executable.half_written,
+    }  # fmt: skip
     for name, part in parts.items():
         outputs = [_place(a, first, part.outputs[:i]) or _fields(a.type) for i, a in enumerate(part.outputs)]
         payload["parts"][name] = {"outputs": outputs, "effects": [part.cells.index(cell) for cell, _ in part.effects]}

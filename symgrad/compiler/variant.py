@@ -26,10 +26,8 @@ from symgrad.compiler.pullback import attach_backward
 from symgrad.compiler.results import Arena, Layout
 from symgrad.errors import BackendError, InplaceError
 from symgrad.ir.access import reordered
-from symgrad.ir.graph import Eqn, Graph, Value
+from symgrad.ir.graph import Graph, Value
 from symgrad.ir.interpret import host_expressions
-from symgrad.ir.primitive import ArrayCall
-from symgrad.ops.gradients import gradients
 from symgrad.runtime.threads import TASKS, THRESHOLD, parallel_run, step_lock
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, wrap
@@ -61,9 +59,9 @@ class Variant:
         self.written_places = frozenset(w for w in self.written if isinstance(w, int))
         self.shapes = [(tuple(int(e) for e in a.type.shape), a.type.dtype.np) for a in self.graph.outputs]
         self.layout: Layout = program.layout
-        # A call that fails midway must leave the last one's gradients: it writes to a second arena.
-        fails = traced.branches or any(may_raise(eqn) for eqn in traced.graph.eqns)
-        self.generation = [Arena(self.layout, self.arrays) for _ in range(2 if fails else 1)]
+        # A call that fails, or turns out to be on another path, must leave the last one's gradients.
+        spared = traced.branches or program.executable.half_written
+        self.generation = [Arena(self.layout, self.arrays) for _ in range(2 if spared else 1)]
         self.workspace = {
             n: self.arrays.empty(p.size, p.dtype.np) for n, p in enumerate(self.entry.params) if p.kind == "ws"}
         self.host_code = {
@@ -327,11 +325,6 @@ def view_of(base: Tensor, output: Output) -> Tensor:
         for prim, params in output.item:
             out = bind_view(prim, out, params)
     return out
-
-
-def may_raise(eqn: Eqn) -> bool:
-    """Whether running the equation may find its operands unfit: an index out of range, a singular matrix."""
-    return isinstance(eqn.prim.lower, ArrayCall) and eqn.prim is not gradients
 
 
 def invoke(entry: Entry, given: list[Any]) -> None:

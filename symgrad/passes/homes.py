@@ -14,7 +14,7 @@ from functools import cached_property
 from symgrad.ir.access import Access, access, is_identity, is_scalar, own, squeezed, strides_of
 from symgrad.ir.extents import poly
 from symgrad.ir.graph import Atom, Eqn, Graph, Value
-from symgrad.ir.primitive import ArrayCall, Reduce, Write
+from symgrad.ir.primitive import Reduce, Write
 from symgrad.ir.types import TensorType
 from symgrad.passes.rows import plan_turns
 from symgrad.passes.schedule import (
@@ -29,6 +29,7 @@ from symgrad.passes.schedule import (
     Nest,
     Schedule,
     Step,
+    last_raise,
 )
 
 Place = tuple[int, int]  # step number, nest number (-1: prologue, epilogue or a call)
@@ -74,9 +75,7 @@ class _Homes:
                         at_index = is_identity(seen) and not (
                             isinstance(eqn.prim.lower, Write) and position == 1)  # fmt: skip
                         self.reads.setdefault(seen.root, []).append(((number, nest), at_index))
-        self.last_raise = max(
-            (i for i, s in enumerate(steps)
-             if isinstance(s, Call) and isinstance(s.eqn.prim.lower, ArrayCall)), default=-1)  # fmt: skip
+        self.last_raise = last_raise(steps)
 
     def schedule(self, synthetic: frozenset[Eqn]) -> Schedule:
         for kind, values in ((INPUT, self.graph.inputs), (CELL, self.graph.cells)):

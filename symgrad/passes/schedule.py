@@ -8,13 +8,13 @@ nests in any order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from symgrad.dtypes import DType
 from symgrad.ir.access import Access
 from symgrad.ir.graph import Atom, Eqn, Graph, Literal, Value
-from symgrad.ir.primitive import View
+from symgrad.ir.primitive import ArrayCall, View
 from symgrad.ir.types import Shape
 
 INPUT, CELL, OUT, TEMP = "input", "cell", "out", "temp"
@@ -96,6 +96,12 @@ class Call:
 Step = Kernel | Call
 
 
+def last_raise(steps: Sequence[Step]) -> int:
+    """The number of the last step that may find its operands unfit (an index out of range, say), or -1."""
+    return max((number for number, step in enumerate(steps)
+                if isinstance(step, Call) and isinstance(step.eqn.prim.lower, ArrayCall)), default=-1)  # fmt: skip
+
+
 @dataclass(frozen=True, eq=False)
 class Schedule:
     """Ordered steps over a graph; `homes[v]` are the places v is written to, the first read from.
@@ -116,6 +122,12 @@ class Schedule:
         from symgrad.ir.access import own
 
         return self.access[atom] if isinstance(atom, Value) else own(atom)
+
+    def half_written(self, outputs: Collection[int]) -> bool:
+        """Whether a step may still raise when another has written to one of these outputs (by their numbers)."""
+        return any(home.kind == OUT and home.index in outputs
+                   for step in self.steps[: last_raise(self.steps) + 1]
+                   for value in step.writes for home in self.homes.get(value, ()))  # fmt: skip
 
     def whole_output(self, value: Value) -> Home | None:
         """The output that is `value` in its own shape and is written by its equation, if any."""

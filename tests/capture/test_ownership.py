@@ -264,3 +264,34 @@ def test_a_read_only_array_is_not_written(backend):
     with pytest.raises(RuntimeError, match="read-only"):
         sg.compile(double, backend=backend, fullgraph=True)(x)
     assert data.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["checked first", "fails late"])
+def test_gradients_outlive_a_call_that_fails(backend: str, late: bool) -> None:
+    """One arena does where all that may raise comes before the first gradient; else there are two, in turns."""
+    w, v = leaf(4), sg.eye(2).requires_grad_(True)
+
+    @sg.compile(backend=backend, fullgraph=True)
+    def step(labels: Any, x: Any) -> Any:
+        w.grad = v.grad = None
+        loss = sg.nn.functional.cross_entropy(w.expand(2, 4), labels)
+        loss.backward()
+        if late:
+            solved = sg.linalg.solve(x, v).sum()
+            solved.backward()
+            loss = loss + solved
+        return loss.detach()
+
+    good, x = sg.tensor([0, 3]), sg.eye(2)
+    for _ in range(3):
+        step(good, x)
+    (variant,) = next(iter(step.variants.values()))
+    if backend == "numba":  # where the labels are checked by themselves, and the loss is loops
+        assert len(variant.generation) == 1 + late
+    for _ in range(2):
+        before = w.grad.tolist()  # read: this arena is the user's from now on
+        step(good, x)
+        assert w.grad.tolist() == before
+        with pytest.raises((IndexError, sg.linalg.LinAlgError)):
+            step(*((good, sg.zeros(2, 2)) if late else (sg.tensor([0, 7]), x)))
+        assert w.grad.tolist() == before

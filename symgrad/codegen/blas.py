@@ -13,12 +13,13 @@ from functools import cache
 
 from symgrad.codegen import loops
 from symgrad.codegen.loops import INDEX, Expr, Var
-from symgrad.codegen.lower import extent_expr
+from symgrad.codegen.lower import SAMPLE, extent_expr
 from symgrad.dtypes import DType, float32, float64
 from symgrad.ir.access import Access, broadcast_strides, leading, own
 from symgrad.ir.extents import same
 from symgrad.ir.graph import Eqn, Value
 from symgrad.ir.types import Shape
+from symgrad.passes.schedule import Run
 
 PREFIX = {float32: "s", float64: "d"}
 
@@ -88,8 +89,8 @@ class Product:
     offsets: tuple[Expr, Expr, Expr]
 
 
-def product(eqn: Eqn, seen: Callable[[Value], Access]) -> Product:
-    """The gemm calls that compute `eqn`."""
+def product(eqn: Eqn, seen: Callable[[Value], Access], run: Run | None = None) -> Product:
+    """The gemm calls that compute `eqn`; in a `run`, those for one sample."""
     a, b = (seen(x) for x in eqn.inputs)  # type: ignore[arg-type]
     c = own(eqn.out)
     shape = eqn.out.type.shape
@@ -98,11 +99,14 @@ def product(eqn: Eqn, seen: Callable[[Value], Access]) -> Product:
     layout_a, layout_b = leading(a), leading(b)
     assert layout_a is not None and layout_b is not None
     strides = [broadcast_strides(x, (*batch, *x.shape[-2:]))[:-2] for x in (a, b, c)]
-    if batch and rows_of_one(a, batch, m, layout_a[0], strides[0]) and not any(map(int, strides[1])):
+    if run is None and batch and rows_of_one(a, batch, m, layout_a[0], strides[0]) and not any(map(int, strides[1])):
         for extent in batch:
             m = m * extent
         batch, strides = (), [(), (), ()]
     axes = [Var("ijklpq"[i], INDEX) for i in range(len(batch))]
+    if run is not None:
+        batch, axes = batch[1:], [SAMPLE, *axes[:-1]]
+        strides = [(0, *s[1:]) if x.root in run.local else s for x, s in zip((a, b, c), strides)]
     offsets = []
     for x, along in zip((a, b, c), strides):
         total = extent_expr(x.offset)

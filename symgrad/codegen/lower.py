@@ -26,7 +26,7 @@ from symgrad.codegen.loops import (
     Var,
 )  # fmt: skip
 from symgrad.codegen.names import Names
-from symgrad.codegen.nests import Body, NestLowering
+from symgrad.codegen.nests import SAMPLE, Body, NestLowering
 from symgrad.codegen.row_loops import RowLowering
 from symgrad.codegen.scalars import convert, formula
 from symgrad.dtypes import int64
@@ -34,6 +34,7 @@ from symgrad.ir.access import Access
 from symgrad.ir.extents import Poly, poly
 from symgrad.ir.graph import Atom, Eqn, Literal, Value
 from symgrad.ir.primitive import Draw, Reduce, Scalar, View, Write
+from symgrad.ir.types import Shape
 from symgrad.passes import schedule as sch
 from symgrad.passes.schedule import Home, Kernel, Plan
 
@@ -55,16 +56,16 @@ class Lowered:
     samplers: tuple[str, ...] = ()
 
 
-def lower(kernel: Kernel, plan: Plan, names: Names) -> Lowered:
-    """The loop IR of `kernel`."""
-    return KernelLowering(kernel, plan, names).lower()
+def lower(kernel: Kernel, plan: Plan, names: Names, run: sch.Run | None = None) -> Lowered:
+    """The loop IR of `kernel`; in a `run`, of what it does for one sample."""
+    return KernelLowering(kernel, plan, names, run).lower()
 
 
 class KernelLowering:
     """A kernel on its way to a function: its buffers, scalars and names."""
 
-    def __init__(self, kernel: Kernel, plan: Plan, names: Names):
-        self.kernel, self.plan, self.names = kernel, plan, names
+    def __init__(self, kernel: Kernel, plan: Plan, names: Names, run: sch.Run | None = None):
+        self.kernel, self.plan, self.names, self.run = kernel, plan, names, run
         self.schedule = plan.schedule
         self.local = names.local()
         self.buffers: dict[str, Argument] = {}
@@ -89,7 +90,8 @@ class KernelLowering:
         before = (*self.rows.values(), *self.loads_before, *prologue.stmts)
         body = (*before, *middle, *self.loads, *late.stmts, *self.stored)
         used = {n.name for s in body for n in loops.walk(s) if isinstance(n, Var) and n.dtype is INDEX}
-        extents = [Argument(Param(n, "extent", INDEX), n) for n in self.names.extents if n in used]
+        counts = (*([SAMPLE.name] if self.run else []), *self.names.extents)
+        extents = [Argument(Param(n, "extent", INDEX), n) for n in counts if n in used]
         arguments = (*self.buffers.values(), *extents)
         arrays = [a for a in arguments if a.param.kind == "array"]
         ordered = (*arrays, *(a for a in arguments if a.param.kind != "array"))
@@ -113,6 +115,10 @@ class KernelLowering:
         graph = self.schedule.graph
         values = graph.inputs if home.kind == sch.INPUT else graph.cells
         return values[home.index].type.strides is not None
+
+    def held_strides(self, root: Atom, strides: Shape) -> Shape:
+        """The strides in memory, where a run may hold one sample only."""
+        return (0, *strides[1:]) if self.run and root in self.run.local else strides
 
     def scratch(self, value: Value) -> str:
         name = self.names.scratch[value]
@@ -217,4 +223,4 @@ class KernelLowering:
         return (RowLowering if nest.rows else NestLowering)(self, nest).lower()
 
 
-__all__ = ["Argument", "Lowered", "extent_expr", "lower"]
+__all__ = ["SAMPLE", "Argument", "Lowered", "extent_expr", "lower"]

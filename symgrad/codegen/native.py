@@ -7,6 +7,7 @@ Python that goes from native kernel to array call and back.
 from __future__ import annotations
 
 import math
+import textwrap
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,7 @@ from symgrad.codegen.cuts import cut_loops
 from symgrad.codegen.draws import stage_draws
 from symgrad.codegen.equations import Equations, param
 from symgrad.codegen.loops import Expr, Function
-from symgrad.codegen.lower import Argument, extent_expr, lower
+from symgrad.codegen.lower import SAMPLE, Argument, extent_expr, lower
 from symgrad.codegen.module import Packs, Param, entry_params, external_type, pack_of, workspace
 from symgrad.codegen.names import Names, words
 from symgrad.codegen.numba import NumbaPrinter, wrap_call
@@ -30,7 +31,19 @@ from symgrad.ir.access import is_identity, reordered
 from symgrad.ir.dims import is_tagged
 from symgrad.ir.graph import Literal, Value
 from symgrad.ir.primitive import Check, Gemm
-from symgrad.passes.schedule import CELL, INPUT, OUT, TEMP, Call, Home, Kernel, Plan, Step
+from symgrad.passes.schedule import (
+    CELL,
+    INPUT,
+    OUT,
+    TEMP,
+    Call,
+    Home,
+    Kernel,
+    Plan,
+    Run,
+    Schedule,
+    Step,
+)  # fmt: skip
 from symgrad.runtime.threads import TASKS, THRESHOLD
 
 KERNEL_NATIVE = '''\
@@ -69,6 +82,23 @@ def is_native(step: Step) -> bool:
     return isinstance(step, Kernel) or isinstance(step.eqn.prim.lower, Gemm) and blas.native(step.eqn)
 
 
+def is_check(schedule: Schedule, step: Step) -> bool:
+    """Whether a step is a check of what lies in memory in order, which native code can do."""
+    if not isinstance(step, Call) or not isinstance(step.eqn.prim.lower, Check):
+        return False
+    seen = schedule.seen(step.eqn.inputs[0])
+    home = schedule.homes[seen.root][0] if isinstance(seen.root, Value) else None
+    strided = home is not None and home.kind in (INPUT, CELL) and seen.root.type.strides is not None
+    return is_identity(seen) and home is not None and not strided
+
+
+def all_native(schedule: Schedule) -> bool:
+    """Whether the entry needs no Python."""
+    given = (*schedule.graph.sources(), *schedule.graph.outputs)
+    return all(atom.type.dtype.is_native for atom in given) and all(
+        is_native(step) or is_check(schedule, step) for step in schedule.steps)  # fmt: skip
+
+
 def numba_entry(
     name: str, plan: Plan, names: Names, packs: Packs, used: Used, prefix: str = ""
 ) -> tuple[list[str], str, tuple[Param, ...]]:
@@ -88,8 +118,7 @@ class _Entry:
         self.kernels: list[str] = []
         self.local = names.local()
         self.bodies: dict[str, str] = {}
-        self.native = all(p.dtype.is_native for p in params) and all(
-            is_native(step) or self.is_check(step) for step in self.schedule.steps)
+        self.native = all_native(self.schedule)
         self.maker = {v: e for e in self.graph.eqns for v in e.outputs}
         used.native = used.native and self.native
         steps = self.schedule.steps
@@ -123,9 +152,9 @@ class _Entry:
         """The steps; where some are done as tasks, by regions that begin with those."""
         parts: list[list[str]] = [[]]
         after: list[list[str]] = [[]]
-        for step in self.schedule.steps:
+        for steps, run in self.schedule.turns():
             shared = len(self.sums)
-            lines = self.step(step)
+            lines = self.by_samples(steps, run) if run is not None else self.step(steps[0])
             if len(self.sums) > shared:
                 parts.append(lines)
                 after.append([])
@@ -205,17 +234,19 @@ class _Entry:
         if isinstance(step, Kernel):
             return self.kernel(step) if self.native or is_native(step) else self.array_step(step)
         if self.native:
-            return self.check(step) if self.is_check(step) else self.gemm(step)
+            return self.check(step) if is_check(self.schedule, step) else self.gemm(step)
         return self.array_step(step)
 
-    def is_check(self, step: Step) -> bool:
-        """Whether a step is a check of what lies in memory in order, which native code can do."""
-        if not isinstance(step, Call) or not isinstance(step.eqn.prim.lower, Check):
-            return False
-        seen = self.schedule.seen(step.eqn.inputs[0])
-        home = self.schedule.homes[seen.root][0] if isinstance(seen.root, Value) else None
-        strided = home is None or home.kind in (INPUT, CELL) and external_type(home, self.plan).strides is not None
-        return is_identity(seen) and not strided
+    def by_samples(self, steps: tuple[Step, ...], run: Run) -> list[str]:
+        """The steps of a run in one loop over the samples."""
+        body: list[str] = []
+        for step in steps:
+            body += self.kernel(step, run) if isinstance(step, Kernel) else self.gemm(step, run)
+        names = ", ".join(sorted(self.names.homes[self.schedule.homes[v][0]] for v in run.local))
+        said = f"Sample by sample: of {names} memory holds one sample, which is in cache when it is read."
+        note = textwrap.wrap(said, 92)
+        loop = f"for {SAMPLE.name} in range({self.index(extent_expr(run.extent))}):"
+        return [*(f"# {line}" for line in note), loop, *(f"    {line}" for line in body)]
 
     def check(self, step: Call) -> list[str]:
         """A check as a call of its own function, which is printed from the declaration."""
@@ -231,8 +262,8 @@ class _Entry:
         lines = comment_lines([("", note)], "")[:-1] if note else []
         return [*lines, *wrap_call(f"_{eqn.prim.name}(", arguments, ")")]
 
-    def kernel(self, step: Kernel) -> list[str]:
-        lowered = lower(step, self.plan, self.names)
+    def kernel(self, step: Kernel, run: Run | None = None) -> list[str]:
+        lowered = lower(step, self.plan, self.names, run)
         if not lowered.function.body:
             return []
         arguments = [self.argument(a) for a in lowered.arguments]
@@ -240,7 +271,7 @@ class _Entry:
         points = sum(int(math.prod(nest.space)) for nest in step.nests)
         name = f"{self.prefix}{step.name}"
         worth = self.alone or self.native and (points >= THRESHOLD or name in self.used.shared)
-        shared = tasked(body) if worth and not scatters(lowered.function.body) else None
+        shared = tasked(body) if worth and run is None and not scatters(lowered.function.body) else None
         if shared is not None:
             self.used.shared.add(name)
             body, params = shared.body, (*params, *TASK_PARAMS)
@@ -282,12 +313,12 @@ class _Entry:
             return f"{name}({self.names.host(what)})"
         return what if self.native else f"uint64({what})"
 
-    def gemm(self, step: Call) -> list[str]:
+    def gemm(self, step: Call, run: Run | None = None) -> list[str]:
         """A product as one call, or a kernel of calls where there is a batch."""
         eqn, dtype = step.eqn, step.eqn.out.type.dtype
         self.used.products.add(dtype)
         self.used.types |= {"int64", dtype.name}
-        found = blas.product(eqn, self.schedule.seen)
+        found = blas.product(eqn, self.schedule.seen, run)
         homes = [self.schedule.homes[self.schedule.seen(a).root][0] for a in eqn.inputs]  # type: ignore[index]
         homes.append(self.schedule.homes[eqn.out][0])
         buffers = [self.names.homes[h] for h in homes]

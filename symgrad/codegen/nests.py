@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from symgrad.codegen.lower import KernelLowering
 
 AXIS_NAMES = "ijklmnpq"
+SAMPLE = Var("sample", INDEX)
+"""Which sample the steps of a run have got to."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class NestLowering:
     def __init__(self, kernel: KernelLowering, nest: sch.Nest):
         self.k, self.nest = kernel, nest
         self.schedule = kernel.schedule
+        self.given = 1 if kernel.run else 0  # the first axis is not gone through here: a run does
         kept = squeezed(nest.space)
         self.extents = tuple(nest.space[i] for i in kept)
         self.inside = {v for eqn in nest.eqns for v in eqn.outputs}
@@ -80,9 +83,9 @@ class NestLowering:
         self.groups = self.collapse()
         axes = tuple(
             Axis(AXIS_NAMES[n], extent_expr(math.prod(self.extents[i] for i in group)))
-            for n, group in enumerate(self.groups)
+            for n, group in enumerate(self.groups[self.given :])
         )
-        self.vars = [Var(axis.name, INDEX) for axis in axes]
+        self.vars = [*[SAMPLE][: self.given], *(Var(axis.name, INDEX) for axis in axes)]
         self.depth = len(axes)
         return axes
 
@@ -121,7 +124,7 @@ class NestLowering:
         if rank < 2 or partial or not touches or self.nest.rows or self.rigid():
             return straight
         leader = max(touches, key=lambda t: t.stored)
-        return tuple(sorted(straight, key=lambda axis: -int(leader.strides[axis])))
+        return (*straight[: self.given], *sorted(straight[self.given :], key=lambda axis: -int(leader.strides[axis])))
 
     def collapse(self) -> list[tuple[int, ...]]:
         """Runs of axes that every access steps through evenly."""
@@ -134,7 +137,7 @@ class NestLowering:
             even = all(
                 same(t.strides[axis - 1], t.strides[axis] * self.extents[axis]) for t in touches
             ) and all((axis in f) == (axis - 1 in f) for f in folds)
-            if even and not rigid and axis != self.nest.rows:
+            if even and not rigid and axis != self.nest.rows and axis != self.given:
                 groups[-1] += (axis,)
             else:
                 groups.append((axis,))
@@ -192,7 +195,7 @@ class NestLowering:
     @property
     def suffix(self) -> str:
         """What ends the names of elements: the variable of the innermost loop around them."""
-        return f"_{AXIS_NAMES[self.depth - 1]}"
+        return f"_{AXIS_NAMES[self.depth - 1]}" if self.depth else "_0"
 
     def element(self, atom: Atom, shape: Shape) -> Expr:
         """The operand's element at the current point of the space."""
@@ -205,7 +208,7 @@ class NestLowering:
             return self.k.scalar(seen)
         if is_scalar(seen.root.type.shape):  # one element, however often it is repeated
             return self.k.scalar(own(seen.root))
-        strides = broadcast_strides(seen, shape)
+        strides = self.k.held_strides(seen.root, broadcast_strides(seen, shape))
         home = self.schedule.homes[seen.root][0]
         index: tuple[Expr, ...] = (self.index(strides, shape, seen.offset),)
         if self.k.strided(home):
@@ -248,7 +251,7 @@ class NestLowering:
             self.store(home, eqn.out, shape, store_strides(eqn), result)
 
     def store(self, home: Home, value: Value, shape: Shape, strides: Shape, result: Expr) -> None:
-        index: tuple[Expr, ...] = (self.index(strides, shape),)
+        index: tuple[Expr, ...] = (self.index(self.k.held_strides(value, strides), shape),)
         if self.k.strided(home):
             index = self.subscripts(Access(value, shape, strides), shape)
         self.stores.append(Store(self.k.buffer(home, value), index, result))
@@ -266,7 +269,7 @@ class NestLowering:
             new = self.k.scalar(Access(seen.root, (), (), seen.offset))
         else:
             place = extent_expr(seen.offset)
-            for position, stride in zip(places, seen.strides):
+            for position, stride in zip(places, self.k.held_strides(seen.root, seen.strides)):
                 place = loops.add(place, loops.mul(position, extent_expr(stride)))
             home = self.schedule.homes[seen.root][0]
             new = Load(self.k.buffer(home, seen.root), (place,), seen.root.type.dtype)

@@ -30,7 +30,7 @@ class RowLowering(NestLowering):
 
     def lower(self) -> list[Stmt]:
         axes = self.prepare()
-        self.rows = sum(group[0] < self.nest.rows for group in self.groups)
+        self.rows = sum(group[0] < self.nest.rows for group in self.groups[self.given :])
         self.maker = {v: e for e in self.nest.eqns for v in e.outputs}
         row, over_rows = Body(), list[Reduction]()
         self.row = row.values
@@ -84,7 +84,8 @@ class RowLowering(NestLowering):
         """The number of the current element in its row."""
         steps = contiguous_strides(tuple(self.extents[self.nest.rows :]))
         total: Expr = loops.index(0)
-        for var, group in zip(self.vars[self.rows :], self.groups[self.rows :]):
+        first = self.given + self.rows
+        for var, group in zip(self.vars[first:], self.groups[first:]):
             total = loops.add(total, loops.mul(var, extent_expr(steps[group[-1] - self.nest.rows])))
         return total
 

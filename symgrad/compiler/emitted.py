@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from symgrad.codegen.emit import emit
+from symgrad.codegen.native import all_native
 from symgrad.compiler.backends import Param
 from symgrad.ir.graph import Eqn
 from symgrad.passes.fuse import fuse
 from symgrad.passes.plan_memory import plan_memory
+from symgrad.passes.samples import by_samples
 
 if TYPE_CHECKING:
     from symgrad.compiler.program import Program
@@ -31,6 +33,8 @@ class Emitted:
 def emit_program(program: "Program") -> Emitted:
     """The source for a program's backend; needs neither that backend nor a GPU."""
     schedules = {name: fuse(graph, rows=program.backend != "cupy") for name, graph in program.parts.items()}
+    if program.backend == "numba":
+        schedules = {name: by_samples(s) if all_native(s) else s for name, s in schedules.items()}
     plans = {name: plan_memory(schedule) for name, schedule in schedules.items()}
     packs = program.layout.packs
     title = program.traced.graph.name

@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from symgrad.compiler.measure import floor_seconds, kernel_seconds
+from symgrad.compiler.measure import floor_seconds, kernel_seconds, run_floor_seconds, turn_name
 from symgrad.ir.graph import Value
 
 if TYPE_CHECKING:
     from symgrad.compiler.compiled import Compiled
     from symgrad.compiler.variant import Variant
+    from symgrad.passes.schedule import Run, Step
 
 
 class Explanation:
@@ -61,12 +62,32 @@ def kernel_rows(variant: "Variant") -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     taken = kernel_seconds(variant) if program.backend == "numba" and program.seam is None else {}
     for schedule in program.schedule.values():
-        for step in schedule.steps:
-            ops = shorten(" ".join(eqn.prim.name for eqn in step.eqns), 40)
-            least, spent = floor_seconds(step), taken.get(step.name)
-            times = (seconds(least), seconds(spent) if spent else "–", f"{least / spent:.0%}" if spent else "–")
-            rows.append((step.name, ops, size(step.reads), size(step.writes), *times, step.reason))
+        for steps, run in schedule.turns():
+            reasons = {step: step.reason for step in steps}
+            if run is not None:
+                rows.append(run_row(steps, run, taken.get(turn_name(steps))))
+                reasons = dict.fromkeys(steps, "in the loop over samples above")
+            for step in steps:
+                ops = shorten(" ".join(eqn.prim.name for eqn in step.eqns), 40)
+                traffic = (size(step.reads), size(step.writes)) if run is None else ("–", "–")
+                times = timed(floor_seconds(step), taken.get(step.name)) if run is None else ("–", "–", "–")
+                rows.append((step.name, ops, *traffic, *times, reasons[step]))
     return rows
+
+
+def run_row(steps: "tuple[Step, ...]", run: "Run", spent: float | None) -> tuple[str, ...]:
+    """The row of steps that take turns on each sample; what only they use stays in cache."""
+    reads = {v: None for step in steps for v in step.reads if v not in run.local}
+    writes = {v: None for step in steps for v in step.writes if v not in run.local}
+    ops = f"{len(steps)} steps for each of {int(run.extent)} samples"
+    least = run_floor_seconds(steps, run)
+    given = tuple(v for v in reads if v not in writes)
+    return (turn_name(steps), ops, size(given), size(tuple(writes)), *timed(least, spent), "")
+
+
+def timed(least: float, spent: float | None) -> tuple[str, str, str]:
+    """The least time, the time measured, and the first's share of it."""
+    return seconds(least), seconds(spent) if spent else "–", f"{least / spent:.0%}" if spent else "–"
 
 
 def seconds(time: float) -> str:

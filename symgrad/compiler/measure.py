@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgrad.compiler.results import Arena
+from symgrad.ir.graph import Value
 from symgrad.ir.primitive import Gemm
 from symgrad.native import Function
 from symgrad.native.clock import actions
-from symgrad.passes.schedule import Kernel, Step
+from symgrad.passes.schedule import Kernel, Run, Step
 
 if TYPE_CHECKING:
     from symgrad.compiler.variant import Variant
@@ -27,12 +28,15 @@ RUNS = 30
 
 
 def kernel_seconds(variant: "Variant") -> dict[str, float]:
-    """Seconds of each step by name (the least of several runs); empty where the entry is not one native function."""
+    """Seconds of each step by name, and of each run of steps (the least of several calls).
+
+    Empty where the entry is not one native function.
+    """
     function = variant.entry.function
     if not isinstance(function, Function) or function.signature is None:
         return {}
-    steps = next(iter(variant.program.schedule.values())).steps
-    if len(actions(function.tree.body)) != len(steps):  # a kernel without anything to do has no statement
+    names = [turn_name(steps) for steps, _ in next(iter(variant.program.schedule.values())).turns()]
+    if len(actions(function.tree.body)) != len(names):  # a kernel without anything to do has no statement
         return {}
     run, clock = function.timed(function.signature)
     arguments = made_up(variant)
@@ -43,7 +47,12 @@ def kernel_seconds(variant: "Variant") -> dict[str, float]:
             clock[:] = 0
             run(*arguments)
             best = np.minimum(best, clock)
-    return {step.name: float(spent) * 1e-9 for step, spent in zip(steps, best)}
+    return {name: float(spent) * 1e-9 for name, spent in zip(names, best)}
+
+
+def turn_name(steps: tuple[Step, ...]) -> str:
+    """What a step, or a run of them, is called."""
+    return steps[0].name if len(steps) == 1 else f"{steps[0].name} to {steps[-1].name}"
 
 
 def made_up(variant: "Variant") -> list[Any]:
@@ -75,13 +84,27 @@ def made_up(variant: "Variant") -> list[Any]:
 
 def floor_seconds(step: Step) -> float:
     """The least time of a step: its bytes at this machine's speed, or its multiplications and additions."""
-    nbytes = sum(int(v.type.nbytes) for v in (*step.reads, *step.writes))
-    moved = nbytes / bytes_per_second(nbytes)
+    return max(traffic_seconds((*step.reads, *step.writes)), product_seconds(step))
+
+
+def run_floor_seconds(steps: tuple[Step, ...], run: Run) -> float:
+    """The least time of a run: what others have or want, at this machine's speed, or its products."""
+    passing = {v: None for step in steps for v in (*step.reads, *step.writes) if v not in run.local}
+    return max(traffic_seconds(tuple(passing)), sum(map(product_seconds, steps)))
+
+
+def traffic_seconds(values: tuple[Value, ...]) -> float:
+    """The least time to read or write the values once."""
+    nbytes = sum(int(v.type.nbytes) for v in values)
+    return nbytes / bytes_per_second(nbytes)
+
+
+def product_seconds(step: Step) -> float:
+    """The least time of a product of matrices; of any other step none."""
     if isinstance(step, Kernel) or not isinstance(step.eqn.prim.lower, Gemm):
-        return moved
+        return 0.0
     a, out = step.eqn.inputs[0].type, step.eqn.out.type
-    work = 2.0 * int(out.size) * int(a.shape[-1])
-    return max(moved, work / operations_per_second(str(out.dtype.np)))
+    return 2.0 * int(out.size) * int(a.shape[-1]) / operations_per_second(str(out.dtype.np))
 
 
 def bytes_per_second(nbytes: int) -> float:

@@ -8,7 +8,7 @@ grouped by the named extents their size is a multiple of, each group is packed b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
@@ -42,16 +42,15 @@ def plan_memory(schedule: Schedule) -> Plan:
     `plan.every` is the plan for backends that compute one equation at a time, where each result of
     a ufunc that has dimensions is written to memory that is already there.
     """
-    times = {eqn: i for i, step in enumerate(schedule.steps) for eqn in step.eqns}
     scratch = [
         Want(eqn.out, float64, eqn.out.type.size, i, i + 1)
         for i, step in enumerate(schedule.steps) for eqn in step.eqns if needs_scratch(schedule, eqn)
     ]  # fmt: skip
-    plan = _plan(schedule, schedule.temps, times.__getitem__, scratch)
-    order = {eqn: i for i, eqn in enumerate(e for s in schedule.steps for e in s.eqns)}
-    lone = [eqn.out for eqn in order if eqn.prim.is_ufunc and eqn.out.type.ndim
+    plan = _plan(schedule, schedule.temps, True, scratch)
+    eqns = dict.fromkeys(e for s in schedule.steps for e in s.eqns)
+    lone = [eqn.out for eqn in eqns if eqn.prim.is_ufunc and eqn.out.type.ndim
             and schedule.whole_output(eqn.out) is None]  # fmt: skip
-    return replace(plan, every=_plan(schedule, lone, order.__getitem__, []))
+    return replace(plan, every=_plan(schedule, lone, False, []))
 
 
 def needs_scratch(schedule: Schedule, eqn: Eqn) -> bool:
@@ -68,9 +67,9 @@ def needs_scratch(schedule: Schedule, eqn: Eqn) -> bool:
 
 
 def _plan(
-    schedule: Schedule, values: Iterable[Value], time: Callable[[Eqn], int], scratch: list[Want]
+    schedule: Schedule, values: Iterable[Value], by_step: bool, scratch: list[Want]
 ) -> Plan:
-    wants = _wants(schedule, list(values), time)
+    wants = _wants(schedule, list(values), by_step)
     slots: dict[tuple[Value, bool], Slot] = {}
     sizes: dict[DType, int] = {}
     peak = 0
@@ -100,16 +99,17 @@ def most_live(wants: list[Want]) -> int:
     return max(accumulate(changes[time] for time in sorted(changes)), default=0)
 
 
-def _wants(schedule: Schedule, values: list[Value], time: Callable[[Eqn], int]) -> list[Want]:
-    """The live range of each value: from the equation that makes it through its last reader."""
+def _wants(schedule: Schedule, values: list[Value], by_step: bool) -> list[Want]:
+    """The live range of each value: from the step or equation that makes it through its last reader."""
     first: dict[Value, int] = {}
     last: dict[Value, int] = {}
-    end = 0
-    for step in schedule.steps:
+    end = -1
+    for number, step in enumerate(schedule.steps):
         for eqn in step.eqns:
-            end = time(eqn)
+            end = number if by_step else end + 1
             for value in eqn.outputs:
-                first[value] = last[value] = end
+                first.setdefault(value, end)
+                last[value] = end
             for atom in eqn.inputs:
                 if isinstance(root := schedule.seen(atom).root, Value):
                     last[root] = end
@@ -128,7 +128,12 @@ def _wants(schedule: Schedule, values: list[Value], time: Callable[[Eqn], int]) 
             for atom in eqn.inputs if schedule.may_alias(eqn) else ():
                 if isinstance(root := schedule.seen(atom).root, Value):
                     last[root] = max(last.get(root, 0), last[eqn.out])
-    return [Want(v, v.type.dtype, v.type.size, first[v], last[v] + 1) for v in dict.fromkeys(values)]
+    for run in schedule.runs if by_step else ():
+        for step in schedule.steps[run.first : run.stop]:  # what one turn is done with the next one uses
+            for value in {*step.reads, *step.writes} - run.local:
+                first[value] = min(first.get(value, run.first), run.first)
+                last[value] = max(last.get(value, 0), run.stop - 1)
+    return [Want(v, v.type.dtype, schedule.held(v), first[v], last[v] + 1) for v in dict.fromkeys(values)]
 
 
 def _pack(wants: list[tuple[Want, bool]], dtype: DType, slots: dict[tuple[Value, bool], Slot]) -> int:

@@ -8,6 +8,7 @@ nests in any order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -103,11 +104,25 @@ def last_raise(steps: Sequence[Step]) -> int:
 
 
 @dataclass(frozen=True, eq=False)
+class Run:
+    """Steps from `first` to before `stop` that take turns on each of `extent` samples (`passes.samples`).
+
+    `local` values are only theirs: memory holds one sample of them.
+    """
+
+    first: int
+    stop: int
+    extent: int
+    local: frozenset[Value]
+
+
+@dataclass(frozen=True, eq=False)
 class Schedule:
     """Ordered steps over a graph; `homes[v]` are the places v is written to, the first read from.
 
     Values without a home stay in registers. `synthetic` equations were added by fusion (a copy that
-    a matrix product needs); array backends pass over them.
+    a matrix product needs); array backends pass over them. A step may stand in `steps` twice: a copy that is
+    made again. Native code does the steps of a run for one sample after the other.
     """
 
     graph: Graph
@@ -116,6 +131,7 @@ class Schedule:
     temps: tuple[Value, ...]
     access: Mapping[Value, Access]
     synthetic: frozenset[Eqn] = frozenset()
+    runs: tuple[Run, ...] = ()
 
     def seen(self, atom: Atom) -> Access:
         """The root of an atom and how it is seen."""
@@ -128,6 +144,20 @@ class Schedule:
         return any(home.kind == OUT and home.index in outputs
                    for step in self.steps[: last_raise(self.steps) + 1]
                    for value in step.writes for home in self.homes.get(value, ()))  # fmt: skip
+
+    def turns(self) -> Iterator[tuple[tuple[Step, ...], Run | None]]:
+        """What is done one after the other: a step by itself, or the steps of a run."""
+        done = 0
+        for run in self.runs:
+            yield from (((step,), None) for step in self.steps[done : run.first])
+            yield self.steps[run.first : run.stop], run
+            done = run.stop
+        yield from (((step,), None) for step in self.steps[done:])
+
+    def held(self, value: Value) -> int:
+        """How many elements of a value memory holds at a time: all, or those of one sample."""
+        local = any(value in run.local for run in self.runs)
+        return math.prod(value.type.shape[1:]) if local else value.type.size
 
     def whole_output(self, value: Value) -> Home | None:
         """The output that is `value` in its own shape and is written by its equation, if any."""

@@ -3,7 +3,7 @@
     python benchmarks/memory.py [--rows w4,w6,w7,w11]
 
 planned: the workspace of the compiled step (the program's header tells the same number). live: the most
-bytes of it in use at one time, below which no placement can go; the ratio is to be at most 1.15.
+bytes of it in use at one time, below which no placement can go; the ratio is to be at most 1.1.
 
 Measured is what a step adds to data and parameters: gradients, the optimizer's state, workspace,
 activations. Once by what the allocators are asked for at most (tracemalloc for NumPy's arrays, which

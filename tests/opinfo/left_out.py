@@ -15,7 +15,7 @@ LOOSE: dict[str, float] = {
     "linalg.pinv": 100.0, "pinverse": 100.0, "linalg.lstsq": 100.0, "linalg.matrix_power": 20.0,
     "linalg.inv": 20.0, "linalg.solve": 20.0, "linalg.svd": 10.0, "svd": 10.0, "linalg.det": 20.0,
     "linalg.eig": 100.0, "linalg.eigh": 20.0, "triangular_solve": 20.0, "linalg.solve_triangular": 20.0,
-    "nn.functional.conv3d": 10.0,
+    "nn.functional.conv3d": 10.0, "nn.functional.scaled_dot_product_attention": 10.0,
 }  # fmt: skip
 """By how much the tolerance is widened for what is solved, not computed, and for sums of many large products."""
 
@@ -77,6 +77,8 @@ LEFT_OUT: tuple[LeftOut, ...] = (
             "sparse: True"),
     LeftOut("nn.functional.soft_margin_loss", "values", "exp(-x y) is more than float16 holds: PyTorch's loss is inf, "
             "symgrad's is the float32 one rounded", r"\(float16\[5"),
+    LeftOut("nn.functional.interpolate", "values", "PyTorch weighs uint8 by whole numbers where the processor allows, "
+            "which rounds one pixel of 54 the other way", r"bicubic \(uint8\[2, 3, 4, 4\], \(\(3, 3\),\), .*(False|None)}"),
     LeftOut("stride", "compiled", "no element lies a stride of an extent of 1 away: a trace gives the row-major one",
             r"float32\[1, 3\]"),
 )  # fmt: skip

@@ -81,7 +81,7 @@ def check_of(checks: str, case: Case) -> sweep.Tally:
     tally = sweep.Tally()
     for check in checks.split():
         if check == "values":
-            tally += sweep.values(case, [*DTYPES, torch.float16])
+            tally += sweep.values(case, [*DTYPES, torch.float16, torch.uint8])
         elif check in ("gradients", "second"):
             tally += sweep.gradients(case, order=1 if check == "gradients" else 2)
         elif check == "compiled":

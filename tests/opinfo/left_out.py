@@ -78,7 +78,8 @@ LEFT_OUT: tuple[LeftOut, ...] = (
     LeftOut("nn.functional.soft_margin_loss", "values", "exp(-x y) is more than float16 holds: PyTorch's loss is inf, "
             "symgrad's is the float32 one rounded", r"\(float16\[5"),
     LeftOut("nn.functional.interpolate", "values", "PyTorch weighs uint8 by whole numbers where the processor allows, "
-            "which rounds one pixel of 54 the other way", r"bicubic \(uint8\[2, 3, 4, 4\], \(\(3, 3\),\), .*(False|None)}"),
+            "which rounds one pixel of 54 the other way",
+            r"bicubic \(uint8\[2, 3, 4, 4\], \(\(3, 3\),\), .*(False|None)}"),
     LeftOut("stride", "compiled", "no element lies a stride of an extent of 1 away: a trace gives the row-major one",
             r"float32\[1, 3\]"),
 )  # fmt: skip

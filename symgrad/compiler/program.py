@@ -59,7 +59,7 @@ class Program:
         """The trace, with the gradients that a backward outside would want of it."""
         traced = self.traced
         wanted = [traced.outputs[i].index for i in traced.differentiable]
-        return with_cotangents(traced, traced.graph, wanted) if wanted else Asked(traced.graph)
+        return with_cotangents(traced, wanted) if wanted else Asked(traced.graph)
 
     @cached_property
     def joint(self) -> "list[Stage]":
@@ -201,8 +201,9 @@ class Program:
         return str(self.graph)
 
 
-def with_cotangents(traced: Traced, graph: Graph, wanted: list[int]) -> Asked:
-    """`graph` with cotangent inputs for its differentiable outputs and the leaves' gradients as outputs."""
+def with_cotangents(traced: Traced, wanted: list[int]) -> Asked:
+    """The trace with cotangent inputs for its differentiable outputs and the leaves' gradients as outputs."""
+    graph = traced.graph
     roots = [graph.outputs[i] for i in wanted]
     assert all(isinstance(r, Value) for r in roots)
     cotangents = tuple(Value(r.type, "g") for r in roots)

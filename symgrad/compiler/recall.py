@@ -33,9 +33,10 @@ def key_of(program: "Program") -> str | None:
         text = str(erase(program.joint[-1].graph))
         if "opaque(" in text:
             return None
-    # Not in the text: which extents have which names, and which outputs lie in the arena.
+    # Not in the text: which extents have which names, what lies in the arena, what a larger batch had as tasks.
     names, places = sorted(traced.dims.items()), sorted(program.layout.places.items())
-    return "\n".join([program.backend, str(program.exact), text, *program.notes, str(names), str(places)])
+    besides = map(str, (names, places, sorted(program.shared)))
+    return "\n".join([program.backend, str(program.exact), text, *program.notes, *besides])
 
 
 def recalled(program: "Program", key: str | None) -> Executable | None:

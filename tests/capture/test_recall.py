@@ -146,3 +146,19 @@ step = lambda x, y: last[-1].sum()
     put, _ = processes.run(text.replace("LAST", "w.grad = g"))
     kept, _ = processes.run(text.replace("LAST", "return g"))
     assert kept == put == [12.0] * 3
+
+
+def test_the_text_shown_is_that_of_the_module_that_runs(processes: Processes) -> None:
+    """A small batch has the tasks of a large one only where there was a large one, in a warm process too."""
+    text = """
+function = lambda x: (lambda y: (y - y.mean(0)).square().sum())(sg.tanh(x @ x.t()))
+compiled = sg.compile(function, fullgraph=True, backend=BACKEND)
+for n in SIZES:
+    compiled(sg.linspace(-1, 1, 3 * n).reshape(n, 3))
+programs = [v.program for variants in compiled.variants.values() for v in variants]
+alike = all(open(p.executable.module.__file__).read().startswith(p.source) for p in programs)
+step = lambda x, y: sg.tensor(float(alike))
+"""
+    for sizes in ("(800, 70)", "(70,)", "(800, 70)"):
+        found, _ = processes.run(text.replace("SIZES", sizes))
+        assert found == [1.0] * 3

@@ -12,6 +12,7 @@ import sysconfig
 import time
 import types
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from symgrad.capture.snapshots import MISSING, contents
@@ -83,18 +84,24 @@ def is_package(value: Any) -> bool:
     return isinstance(value, types.ModuleType) and value.__name__.split(".")[0] in ("symgrad", "torch", "numpy", "math")
 
 
-def frame_cells(code: types.CodeType, local: Mapping[str, Any], known: list[Any]) -> dict[str, Any]:
+def frame_cells(
+    code: types.CodeType, local: Mapping[str, Any], names: AbstractSet[str], around: Mapping[str, Any], known: list[Any]
+) -> dict[str, Any]:
     """The closure cells of a just-called frame by name: those of a function with its code and the same contents.
 
-    It is looked for among `known` functions first, and put there if it takes a look through the heap.
+    A comprehension's `names` are found `around` it, in the call it stands in. A function is looked for among those
+    `known`, then as a method of the first argument; it is put among them if it takes a look through the heap.
     """
+    if all(name in around and contents(around[name]) is local.get(name, MISSING) for name in names):
+        return dict(around)
     live = [local.get(name, MISSING) for name in code.co_freevars]
 
     def cells(function: Any) -> tuple[Any, ...]:
         found = function.__closure__ if isinstance(function, types.FunctionType) and function.__code__ is code else ()
         return found if found and all(contents(cell) is value for cell, value in zip(found, live)) else ()
 
-    for function in known:
+    first = local.get(code.co_varnames[0]) if code.co_argcount else None
+    for function in (*known, *(vars(kind).get(code.co_name) for kind in type(first).__mro__)):
         if found := cells(function):
             return dict(zip(code.co_freevars, found))
     for function in gc.get_referrers(code):
@@ -102,6 +109,13 @@ def frame_cells(code: types.CodeType, local: Mapping[str, Any], known: list[Any]
             known.append(function)
             return dict(zip(code.co_freevars, found))
     return {}
+
+
+def comprehensions(code: types.CodeType) -> Iterator[types.CodeType]:
+    """Code that only runs where it stands, in a function of its own: what it closes over is its surroundings'."""
+    for inner in code.co_consts:
+        if isinstance(inner, types.CodeType) and inner.co_name.startswith("<") and inner.co_name != "<lambda>":
+            yield inner
 
 
 def is_users(value: Any) -> bool:

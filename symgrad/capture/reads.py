@@ -23,6 +23,7 @@ import numpy as np
 
 from symgrad.capture.kinds import (
     REFUSED,
+    comprehensions,
     frame_cells,
     has,
     is_computed,
@@ -47,6 +48,7 @@ from symgrad.capture.snapshots import (
     snapshot,
 )
 from symgrad.errors import Loc, SideEffectError, is_own_file, location_of
+from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
 from symgrad.tensor.memory import memory_under
 
@@ -147,6 +149,7 @@ class Reads:
         self._outside: dict[int, Any] = {}
         self._inner: dict[types.CodeType, set[str]] = {}
         self._functions: dict[types.CodeType, list[types.FunctionType]] = {}
+        self._around: dict[types.CodeType, dict[str, Any]] = {}
         self._asked: set[str] = set()
         self._defaults: set[int] = set()
         self._random = random.getstate()
@@ -154,10 +157,11 @@ class Reads:
 
     def __enter__(self) -> "Reads":
         self._previous = sys.getprofile()
-        sys.setprofile(self._hook)
+        self._watching = state.watch(self._hook)
         return self
 
     def __exit__(self, *exc: object) -> None:
+        state.watch(self._watching)
         if self._previous is None or callable(self._previous):
             sys.setprofile(self._previous)
         else:  # cProfile's object, which only it can put back
@@ -188,8 +192,9 @@ class Reads:
         local = frame.f_locals
         inner: AbstractSet[str] = self._inner.get(code, frozenset())
         free: dict[str, Any] = {}
-        if not inner >= set(code.co_freevars):
-            free = frame_cells(code, local, self._functions.setdefault(code, []))
+        if names := set(code.co_freevars) - inner:
+            free = frame_cells(code, local, names, self._around.get(code, {}), self._functions.setdefault(code, []))
+            self._around.update(dict.fromkeys(comprehensions(code), free))
         for (kind, name, attrs), line in chains(code).items():
             loc = Loc(code.co_filename, line, code.co_name)
             if kind == "global":

@@ -194,6 +194,7 @@ class Values:
 
     # -- equations ----------------------------------------------------------------------------
 
+    @state.unwatched
     def record(self, prim: Primitive, inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Append an equation; the result is a symbol."""
         grad_on = state.is_grad_enabled()
@@ -226,6 +227,7 @@ class Values:
                 self._note_saves(prim, plan, inputs, outs, tensors, params)
         return tensors if prim.multiple else tensors[0]
 
+    @state.unwatched
     def emit(self, prim: Primitive, atoms: tuple[Atom, ...], params: dict[str, Any], phase: str = "") -> Any:
         """Append an equation over values, with the user's line and variable name."""
         frame = user_frame()

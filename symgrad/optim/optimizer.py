@@ -53,6 +53,8 @@ class Optimizer(Saved, Hooked):
         super().__init_subclass__(**kwargs)
         if "step" in cls.__dict__:
             cls.step = with_hooks(cls.__dict__["step"])  # type: ignore[method-assign]
+        if "update" in cls.__dict__ and cls.__module__.startswith("symgrad."):
+            cls.update = state.unwatched(cls.__dict__["update"])  # type: ignore[method-assign]
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with hyper-parameters of their own; the defaults fill what is missing."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+import sys
 import threading
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ class _Local(threading.local):
     capture: Any = None
     grad: bool = True
     inference: bool = False
+    watch: Any = None
 
 
 local = _Local()
@@ -61,6 +63,29 @@ def enter_capture(new: Any) -> Any:
     with _count_lock:
         captures += (new is not None) - (old is not None)
     return old
+
+
+def watch(hook: Any) -> Any:
+    """Let `hook` (a profile function, or None) see this thread's calls; returns the one before."""
+    old, local.watch = local.watch, hook
+    sys.setprofile(hook)
+    return old
+
+
+def unwatched(function: F) -> F:
+    """For what runs no code of the user's: a trace need not watch its calls, which takes longer than they do."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        if local.watch is None:
+            return function(*args, **kwargs)
+        hook = watch(None)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            watch(hook)
+
+    return run  # type: ignore[return-value]
 
 
 def is_grad_enabled() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -420,6 +421,69 @@ class TestGlobals:
     def test_a_comprehension(self, backend: str) -> None:
         factors = [1.0, 2.0]
         self.check(lambda x: sum([x * f for f in factors]), lambda: factors.append(5.0), backend)
+
+    def test_a_variable_that_only_a_comprehension_reads(self, backend: str) -> None:
+        scale = 2.0
+
+        def change() -> None:
+            nonlocal scale
+            scale = 4.0
+
+        def f(x: Any) -> Any:
+            return sum([x * scale * k for k in range(2)]) + max(x.sum() * scale for _ in range(1))
+
+        self.check(f, change, backend)
+
+    def test_a_method_of_a_class_in_a_function(self, backend: str) -> None:
+        scale = 2.0
+
+        def change() -> None:
+            nonlocal scale
+            scale = 4.0
+
+        class Model:
+            def forward(self, x: Any) -> Any:
+                return x * scale
+
+        models = [Model()]
+        self.check(lambda x: models[0].forward(x), change, backend)
+
+    def test_a_function_called_after_an_operation_was_refused(self, backend: str) -> None:
+        scale = [2.0]
+
+        def f(x: Any) -> Any:
+            with suppress(RuntimeError):
+                x = x + sg.ones(7)
+            return g(x)
+
+        def g(x: Any) -> Any:
+            return x * scale[0]
+
+        self.check(f, lambda: scale.append(scale.pop() * 2), backend)
+
+    def test_the_update_of_an_optimizer_of_the_users(self, backend: str) -> None:
+        rate = [0.5]
+
+        class Plain(sg.optim.Adam):
+            def update(self, param: Any, grad: Any, slot: Any, h: Any) -> None:
+                super().update(param, grad, slot, h)
+                param.add_(grad, alpha=-rate[0])
+
+        def make() -> Any:
+            rate[0] = 0.5
+            w = leaf(3)
+            opt = Plain([w], lr=0.1)
+
+            def step(x: Any) -> Any:
+                opt.zero_grad()
+                loss = (w * x).square().sum()
+                loss.backward()
+                opt.step()
+                return loss
+
+            return step, [w, opt], data(3)
+
+        agree(make, backend, between=[lambda *_: rate.__setitem__(0, 0.25), lambda *_: None], variants=None)
 
 
 @pytest.mark.filterwarnings("ignore:.*is traced for")

@@ -32,7 +32,8 @@ class Emitted:
 
 def emit_program(program: "Program") -> Emitted:
     """The source for a program's backend; needs neither that backend nor a GPU."""
-    schedules = {name: fuse(graph, rows=program.backend != "cupy") for name, graph in program.parts.items()}
+    schedules = {name: fuse(graph, rows=program.backend != "cupy", loops=program.backend != "numpy")
+                 for name, graph in program.parts.items()}  # fmt: skip
     if program.backend == "numba":
         schedules = {name: by_samples(s) if all_native(s) else s for name, s in schedules.items()}
     plans = {name: plan_memory(schedule) for name, schedule in schedules.items()}

@@ -11,7 +11,7 @@ allowed, reductions of rows do not end a nest: see `passes.rows`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from symgrad.ir.access import Access, access, accesses, is_identity, is_scalar, space_key
@@ -21,22 +21,27 @@ from symgrad.ir.types import Shape
 from symgrad.passes.apart import components
 from symgrad.passes.homes import assign_homes
 from symgrad.passes.layouts import make_multipliable
+from symgrad.passes.recompute import recompute
 from symgrad.passes.rows import Key, OpenNest, is_reduction, iteration_space, level
 from symgrad.passes.schedule import Call, Kernel, Nest, Schedule, Step
 
 PROLOGUE, EPILOGUE, REDUCED, STORED = "prologue", "epilogue", "reduced", "stored"
 
 
-def fuse(graph: Graph, rows: bool = True) -> Schedule:
+def fuse(graph: Graph, rows: bool = True, loops: bool = True) -> Schedule:
     """The schedule of `graph`: kernels, calls, and where every value that needs memory lives.
 
-    Without `rows` no nest reads what it reduces, which threads that cannot wait for each other need.
+    Without `rows` no nest reads what it reduces, which threads that cannot wait for each other need. `loops`:
+    what is computed again costs no call and no memory, so backward may do that (`passes.recompute`).
     """
     graph, synthetic = make_multipliable(graph)
     fuser = Fuser(graph, rows)
-    for eqn in graph.eqns:
-        fuser.visit(eqn)
-    fuser.finish()
+    if loops:
+        graph, copies = recompute(graph, fuser.access, [step.eqns for step in fuser.steps])
+        if copies:
+            added = {eqn.out for eqn in synthetic}
+            synthetic = frozenset(eqn for eqn in graph.eqns if added.intersection(eqn.outputs))
+            fuser = Fuser(graph, rows, copies)
     steps = tuple(step.freeze(i, fuser.touched) for i, step in enumerate(fuser.steps))
     return assign_homes(graph, steps, fuser.access, synthetic)
 
@@ -57,6 +62,12 @@ class OpenStep:
     epilogue: list[Eqn] = field(default_factory=list)
     stage: dict[Value, str | OpenNest] = field(default_factory=dict)
     readers: dict[Value, list[OpenNest]] = field(default_factory=dict)
+
+    @property
+    def eqns(self) -> list[Eqn]:
+        """All equations."""
+        looped = [*self.prologue, *(e for n in self.nests.values() for e in n.eqns), *self.epilogue]
+        return looped if self.call is None else [self.call]
 
     def freeze(self, number: int, touched: Callable[[Eqn], list[Value]]) -> Step:
         """The finished step (its reads and writes come with the homes)."""
@@ -81,10 +92,10 @@ def kernel_label(eqns: tuple[Eqn, ...]) -> str:
 
 
 class Fuser:
-    """The state of the walk: steps so far, and where each root was made."""
+    """The walk over a graph: steps, and where each root was made. `waiting` wait for their first reader."""
 
-    def __init__(self, graph: Graph, rows: bool):
-        self.graph, self.rows = graph, rows
+    def __init__(self, graph: Graph, rows: bool, waiting: Collection[Eqn] = ()):
+        self.graph, self.rows, self.waiting = graph, rows, waiting
         self.access = accesses(graph)
         self.steps: list[OpenStep] = []
         self.made_at: dict[Value, int] = {}
@@ -96,14 +107,18 @@ class Fuser:
             root = access(new, self.access).root
             if isinstance(root, Value):
                 self.updates.setdefault(root, []).append(cell)
+        for eqn in graph.eqns:
+            self.visit(eqn)
+        self.finish()
 
     def visit(self, eqn: Eqn) -> None:
-        """Place one equation; those without operands wait for their first reader."""
+        """Place one equation; those without operands wait for their first reader too."""
         if all(self.access[value].root is not value for value in eqn.outputs):
             return
         if isinstance(eqn.prim.lower, (Gemm, ArrayCall)):
             self.place_call(eqn)
-        elif not any(isinstance(a, Value) for a in eqn.inputs) and not is_scalar(eqn.out.type.shape):
+        elif eqn in self.waiting or (
+                not any(isinstance(a, Value) for a in eqn.inputs) and not is_scalar(eqn.out.type.shape)):  # fmt: skip
             self.deferred[eqn.out] = eqn
         else:
             self.place(eqn)
@@ -137,21 +152,22 @@ class Fuser:
     def place(self, eqn: Eqn) -> None:
         space = iteration_space(eqn)
         key = space_key(space)
-        inline = self.inlined(eqn, key)
-        operands = self.operands(eqn)
+        group = [*self.inlined(eqn, key), eqn]
+        made = {value for e in group for value in e.outputs}
+        operands = [seen for e in group for seen in self.operands(e) if seen.root not in made]
         earliest = max((self.made_at[a.root] for a in operands if a.root in self.made_at), default=-1)  # type: ignore[index]
         for cell in self.updates.get(eqn.outputs[0], ()):
             earliest = max(earliest, self.last_read.get(cell, -1))
-        position, reason = self.choose(eqn, key, operands, earliest)
+        position, reason = self.choose(group, key, operands, earliest)
         if position is None:
             self.steps.append(OpenStep(reason))
             position = len(self.steps) - 1
         nest = self.host(self.steps[position], eqn, key, operands)
-        for waiting in (*inline, eqn):
-            self.add(waiting, key, space, position, nest)
+        for member in group:
+            self.add(member, key, space, position, nest)
 
     def inlined(self, eqn: Eqn, key: Key) -> list[Eqn]:
-        """Deferred operands to compute beside `eqn`; those it sees otherwise get a place now."""
+        """Deferred equations to compute beside `eqn`, operands first; those it sees otherwise get a place now."""
         found = []
         for seen in self.operands(eqn):
             waiting = self.deferred.pop(seen.root, None)  # type: ignore[arg-type]
@@ -160,15 +176,16 @@ class Fuser:
             part = eqn.inputs[1] if isinstance(eqn.prim.lower, Write) else None
             whole = part is None or access(part, self.access).root is not seen.root
             if whole and is_identity(seen) and space_key(seen.shape) == key:
-                found.append(waiting)
+                found += [*self.inlined(waiting, key), waiting]
             else:
                 self.place(waiting)
         return found
 
     def choose(
-        self, eqn: Eqn, key: Key, operands: list[Access], earliest: int
+        self, group: list[Eqn], key: Key, operands: list[Access], earliest: int
     ) -> tuple[int | None, str]:
         """The step to join, or None and the reason for a new one."""
+        eqn = group[-1]
         candidates = [earliest] if earliest >= 0 else []
         if key:
             candidates += [p for p in (self.newest.get(key, -1),) if p > earliest]
@@ -177,13 +194,14 @@ class Fuser:
         reason = "first of its extents"
         for position in dict.fromkeys(candidates):
             if position >= max(earliest, 0):
-                reason = self.obstacle(self.steps[position], eqn, key, operands)
+                reason = self.obstacle(self.steps[position], group, key, operands)
                 if not reason:
                     return position, ""
         return None, reason
 
-    def obstacle(self, step: OpenStep, eqn: Eqn, key: Key, operands: list[Access]) -> str:
-        """Why `eqn` cannot be computed in `step`; empty if it can."""
+    def obstacle(self, step: OpenStep, group: list[Eqn], key: Key, operands: list[Access]) -> str:
+        """Why the last of `group`, and the others for it, cannot be computed in `step`; empty if it can."""
+        eqn = group[-1]
         if step.call is not None:
             return f"after {step.call.prim.name}"
         for cell in self.updates.get(eqn.outputs[0], ()):
@@ -206,8 +224,13 @@ class Fuser:
                 return f"needs all of {seen.root.hint or 'a result'} first"  # type: ignore[union-attr]
             if part is not None and access(part, self.access).root is seen.root:
                 return "a part is written at other indices"
-        rows = nest.rows_with(eqn, key, operands) if nest is not None else 0
-        return rows if isinstance(rows, str) else ""
+        rows = 0
+        for member in group if nest is not None else ():
+            found = nest.rows_with(member, key, self.operands(member), rows)  # type: ignore[union-attr]
+            if isinstance(found, str):
+                return found
+            rows = found
+        return ""
 
     def host(self, step: OpenStep, eqn: Eqn, key: Key, operands: list[Access]) -> OpenNest | None:
         """The nest of `step` that a loop over `key` can be part of.

@@ -5,7 +5,7 @@ Guarantees: the backward graph reads only saved values and cotangents; what it r
 elementwise or a view. Products, reductions and random draws are never done twice. Saving an argument
 or a cell costs nothing: it is there anyway.
 
-Source: Jain et al., the recomputation cut of PyTorch's AOTAutograd; max-flow from networkx.
+Source: Jain et al., the recomputation cut of PyTorch's AOTAutograd (`passes.cut`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from symgrad.ir.analysis import definitions
 from symgrad.ir.dims import Dim
 from symgrad.ir.graph import Eqn, Graph, Value
 from symgrad.ir.primitive import Scalar, View
+from symgrad.passes.cut import cheapest
 
 
 @dataclass(frozen=True)
@@ -107,38 +108,13 @@ def _between(graph: Graph, results: list[Any], given: set[Value]) -> list[Eqn]:
 
 def _cut(joint: Graph, consumed: list[Value], free: set[Value]) -> list[Value]:
     """The values to save so that everything in `consumed` can be recomputed cheaply."""
-    import networkx
-
     makers = definitions(joint)
-    flow = networkx.DiGraph()
-    order: dict[Value, int] = {}
-    stack = list(consumed)
-    while stack:
-        value = stack.pop()
-        if value in order:
-            continue
-        order[value] = len(order)
-        name = order[value]
-        cost = 0.0 if value in free else float(value.type.nbytes + 64)
-        flow.add_edge(("in", name), ("out", name), capacity=cost)
+
+    def feeds(value: Value) -> list[Value] | None:
         eqn = makers.get(value)
-        if eqn is None or not isinstance(eqn.prim.lower, (Scalar, View)):
-            flow.add_edge("source", ("in", name))
-            continue
-        feeds = [a for a in eqn.inputs if isinstance(a, Value)]
-        stack.extend(feeds)
-    for value, name in order.items():
-        eqn = makers.get(value)
-        if eqn is not None and isinstance(eqn.prim.lower, (Scalar, View)):
-            for a in eqn.inputs:
-                if isinstance(a, Value):
-                    flow.add_edge(("out", order[a]), ("in", name))
-    for value in consumed:
-        flow.add_edge(("out", order[value]), "sink")
-    if "source" not in flow:
-        return []
-    _, (near, _) = networkx.minimum_cut(flow, "source", "sink")
-    names = {name: value for value, name in order.items()}
-    cut = [n for n in range(len(order)) if ("in", n) in near and ("out", n) not in near]
+        again = eqn is not None and isinstance(eqn.prim.lower, (Scalar, View))
+        return [a for a in eqn.inputs if isinstance(a, Value)] if again else None  # type: ignore[union-attr]
+
+    saved = cheapest(consumed, feeds, lambda value: 0 if value in free else int(value.type.nbytes) + 64)
     placed = {v: i for i, v in enumerate([*joint.sources(), *makers])}
-    return sorted((names[n] for n in cut), key=lambda v: placed[v])
+    return sorted(saved, key=placed.__getitem__)

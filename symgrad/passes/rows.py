@@ -89,9 +89,9 @@ class OpenNest:
             return False
         return self.rows in (0, shared) if len(key) < len(self.key) else self.rows == 0
 
-    def rows_with(self, eqn: Eqn, key: Key, operands: Sequence[Access]) -> int | str:
-        """The rows the nest has once `eqn` has joined, or why it cannot."""
-        rows = self.rows if key == self.key else min(len(key), len(self.key))
+    def rows_with(self, eqn: Eqn, key: Key, operands: Sequence[Access], rows: int = 0) -> int | str:
+        """The rows the nest has once `eqn` has joined, after what gave it `rows` already, or why it cannot."""
+        rows = rows or (self.rows if key == self.key else min(len(key), len(self.key)))
         for seen in operands:
             if seen.root not in self.levels:
                 continue

@@ -1,0 +1,110 @@
+"""Compute again in backward what forward would otherwise have to keep.
+
+What a later step reads lies in memory till then, even if it is an elementwise function of something else that does
+(a GELU keeps the erfc and the exponential of its operand beside the operand). Here steps that only go backward
+read copies of such equations instead, computed where they are read; a minimum cut (`passes.cut`) says what to keep.
+
+Requires: the steps that equations form, in order. Guarantees: what is computed twice is elementwise and is read
+at its own index by loops, and what is kept for it is smaller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from symgrad.ir.access import Access, access, is_identity, is_scalar, space_key
+from symgrad.ir.analysis import definitions
+from symgrad.ir.graph import BACKWARD, FORWARD, Atom, Eqn, Graph, Value
+from symgrad.ir.primitive import Reduce, Scalar
+from symgrad.passes.cut import cheapest
+from symgrad.passes.dce import dce
+from symgrad.passes.rows import iteration_space
+
+HEADER = 64
+"""Bytes that a buffer costs beside its elements, so that few are kept rather than many."""
+
+
+def recompute(
+    graph: Graph, found: Mapping[Value, Access], steps: Sequence[Sequence[Eqn]]
+) -> tuple[Graph, frozenset[Eqn]]:
+    """The graph with copies of equations for the steps that only go backward, and the set of these copies."""
+    late = {eqn for step in steps if all(e.phase != FORWARD for e in step) for eqn in step}
+    if not late:
+        return graph, frozenset()
+    copies = _Copies(graph, found, late)
+    eqns: list[Eqn] = []
+    for eqn in graph.eqns:
+        last = copies.reading(eqn) if eqn in late else eqn
+        eqns += [*copies.pending, last]
+        copies.pending.clear()
+    return (dce(graph.replace(eqns=tuple(eqns))) if copies.made else graph), frozenset(copies.made)
+
+
+class _Copies:
+    """What to keep (`kept`, roots of accesses), and the copies of equations for what is not."""
+
+    def __init__(self, graph: Graph, found: Mapping[Value, Access], late: set[Eqn]):
+        self.found, self.late = dict(found), late
+        self.makers = definitions(graph)
+        self.copied: dict[Value, Value] = {}
+        self.made: list[Eqn] = []
+        self.pending: list[Eqn] = []
+        written = {cell for cell, _ in graph.effects}
+        self.kept = {v for v in graph.sources() if v not in written}
+        self.kept.update(v for v in self.makers if is_scalar(v.type.shape))
+        self.kept.update(r for a in graph.results() if isinstance(r := access(a, self.found).root, Value))
+        self.elsewhere: set[Value] = set()
+        wanted: dict[Value, None] = {}
+        for eqn in graph.eqns:
+            for atom in eqn.inputs:
+                root = access(atom, self.found).root
+                if not isinstance(root, Value):
+                    continue
+                here = self.at_index(eqn, atom)
+                if eqn in late and self.makers.get(root) not in late:
+                    wanted[root] = None
+                    self.kept.update(() if here else (root,))
+                elif not here and isinstance(eqn.prim.lower, Scalar):
+                    self.elsewhere.add(root)
+        self.kept.update(cheapest((v for v in wanted if v not in self.kept), self.feeds, self.cost))
+
+    def at_index(self, eqn: Eqn, atom: Atom) -> bool:
+        """Whether a copy of what makes the operand could be computed in the loop of `eqn`."""
+        seen = access(atom, self.found)
+        return (isinstance(eqn.prim.lower, (Scalar, Reduce)) and is_identity(seen)
+                and space_key(seen.shape) == space_key(iteration_space(eqn)))  # fmt: skip
+
+    def feeds(self, value: Value) -> list[Value] | None:
+        """What a value can be computed from again."""
+        maker = self.makers.get(value)
+        if maker is None or not isinstance(maker.prim.lower, Scalar) or value in self.elsewhere:
+            return None
+        roots = (access(atom, self.found).root for atom in maker.inputs)
+        return [root for root in roots if isinstance(root, Value)]
+
+    def cost(self, value: Value) -> int:
+        """Bytes that keeping a value takes."""
+        return 0 if value in self.kept else int(value.type.nbytes) + HEADER
+
+    def reading(self, eqn: Eqn) -> Eqn:
+        """The equation with operands computed again where they are not kept."""
+        inputs = tuple(map(self.of, eqn.inputs))
+        if inputs == eqn.inputs:
+            return eqn
+        return Eqn(eqn.prim, inputs, eqn.params, eqn.outputs, eqn.loc, eqn.phase, eqn.origin)
+
+    def of(self, atom: Atom) -> Atom:
+        """The atom, or a copy of it in `pending`."""
+        root = access(atom, self.found).root
+        if not isinstance(atom, Value) or not isinstance(root, Value) or root in self.kept:
+            return atom
+        maker = self.makers.get(atom)
+        if maker is None or maker in self.late or self.makers.get(root) in self.late:
+            return atom
+        if atom not in self.copied:
+            inputs = tuple(map(self.of, maker.inputs))
+            out = self.copied[atom] = Value(atom.type, atom.hint)
+            self.pending.append(Eqn(maker.prim, inputs, maker.params, (out,), maker.loc, BACKWARD, maker.origin))
+            if atom is root:
+                self.made.append(self.pending[-1])
+        return self.copied[atom]

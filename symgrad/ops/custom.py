@@ -43,6 +43,7 @@ class _Plan:
     def __init__(self, *saves: str):
         self.saves = saves
         self.saves_out = "outs" in saves
+        self.pull: Any = None
         names = ("g", "saved", "outs", "call")
         self.rules = (((0,), lambda g, saved, outs, call: tuple(call.backward(g, saved, outs)), names),)
 

@@ -40,14 +40,15 @@ def backward(
     parts: dict[Node, dict[int, Tensor]] = {}
     queue: list[tuple[int, Node]] = []
     found: dict[Tensor, Tensor] = {}
-    edges = [edge_of(root) for root in roots]
+    edges: Any = [edge_of(root) for root in roots]
     wanted = None if inputs is None else Wanted(inputs, edges)
 
-    pending: Iterable[tuple[Any, Any]] = zip(edges, grads)
+    pending: Iterable[tuple[int, Any]] = enumerate(grads)
     mode = state.set_grad(create_graph)
     try:
         while True:
-            for edge, part in pending:
+            for position, part in pending:
+                edge = edges[position]
                 if edge is None or part is None or wanted is not None and edge not in wanted.reached:
                     continue
                 ends_here = isinstance(edge, Tensor)
@@ -86,9 +87,8 @@ def backward(
                     before = parts[parent].get(node.index)
                     parts[parent][node.index] = g if before is None else before + g
                     continue
-            results = pull(node, g) if node.hooks is None and not anomaly.enabled else pull_watched(node, g)
-            ends = node.edges
-            pending = [(ends[position], part) for position, part in results]
+            pending = pull(node, g) if node.hooks is None and not anomaly.enabled else pull_watched(node, g)
+            edges = node.edges
             if not retain_graph and node.saved:
                 node.saved = FREED
         for leaf in found:
@@ -164,20 +164,16 @@ def pull(node: Node, g: Any) -> Iterable[tuple[int, Any]]:
     plan, saved = node.plan, node.saved
     if saved is FREED:
         unpack(node)  # raises
-    puller = _pullers.get(plan)
-    if puller is None:
-        puller = _pullers[plan] = _puller(plan, node.prim)
-    return puller(g, node, saved, node.params)  # type: ignore[no-any-return]
-
-
-_pullers: dict[Any, Callable[..., Any]] = {}
+    if plan.pull is None:
+        plan.pull = _puller(plan, node.prim)
+    return plan.pull(g, node, saved, node.params)  # type: ignore[no-any-return]
 
 
 def _puller(plan: Any, prim: Any) -> Callable[..., Any]:
     """The rules of a plan as one function of cotangent, node, what it saved, and parameters."""
     if prim.multiple or any(len(positions) > 1 or name == prim.tail for positions, _, args in plan.rules
                             for name in args) or prim.variadic:  # fmt: skip
-        return lambda g, node, saved, params: pull_rules(plan.rules, g, unpack(node), params)
+        return lambda g, node, saved, params: tuple(pull_rules(plan.rules, g, unpack(node), params))
 
     def given(name: str) -> str:
         if name == "g":
@@ -256,7 +252,7 @@ def accumulate(found: dict[Tensor, Tensor], create_graph: bool) -> None:
 
 def _add(leaf: Tensor, g: Tensor, create_graph: bool, shared: bool) -> None:
     old = leaf._grad
-    if old is None or type(old) is not Tensor or state.captures:
+    if type(old) is not Tensor and old is not None or state.captures:
         old = leaf.grad
     if old is None:
         shared = shared or g._base is not None or (not create_graph and g._rg) or not g.is_contiguous()

@@ -24,7 +24,7 @@ _RESULTS = {"out", "outs", *OUTPUTS}
 class Plan:
     """Which rules run for a pattern of needs, and the names they must find saved."""
 
-    __slots__ = ("rules", "saves", "save", "saves_out")
+    __slots__ = ("rules", "saves", "save", "saves_out", "pull")
 
     def __init__(self, prim: Primitive, needs: tuple[bool, ...]):
         wide = prim.variadic
@@ -32,6 +32,8 @@ class Plan:
             rule for rule in prim.rules if wide or any(needs[i] for i in rule[0]))  # fmt: skip
         asked = dict.fromkeys(name for _, _, args in self.rules for name in args)
         self.saves = tuple(n for n in asked if n != "g" and n not in prim.params)
+        self.pull: Callable[..., Any] | None = None
+        """The rules as one function; `symgrad.ops.engine` writes it when first asked."""
         self.saves_out = not _RESULTS.isdisjoint(self.saves)
         positions = {name: i for i, name in enumerate(prim.names)}
         parts = []
@@ -47,10 +49,13 @@ class Plan:
                 parts.append("ins" if wide else f"ins[{positions[name]}{':' if name == prim.tail else ''}]")
             elif wide:
                 parts.append(f"tuple(x.{kind} for x in ins)")
+            elif kind == "shape":  # the array's own: a plain tuple
+                x = f"ins[{positions[base]}]"
+                parts.append(f"{x}._data.shape if isinstance({x}, Tensor) else ()")
             else:
                 parts.append(f"getattr(ins[{positions[base]}], {kind!r}, ())")
         code = f"lambda ins, out: ({', '.join(parts)}{',' if parts else ''})"
-        self.save: Callable[[Any, Any], tuple[Any, ...]] = eval(code, {"ref": weakref.ref})
+        self.save: Callable[[Any, Any], tuple[Any, ...]] = eval(code, {"ref": weakref.ref, "Tensor": Tensor})
 
 
 _plans: dict[tuple[Primitive, tuple[bool, ...]], Plan] = {}

@@ -16,7 +16,7 @@ from symgrad.ops.public import op
 from symgrad.ops.shape import slice_write
 from symgrad.tensor import state
 from symgrad.tensor.core import Tensor, fresh_node, wrap
-from symgrad.tensor.dispatch import bind
+from symgrad.tensor.dispatch import bind, ndarray
 from symgrad.tensor.numbers import OF_ONE, beside
 from symgrad.tensor.views import assign, check_writable, mark_modified
 
@@ -74,34 +74,38 @@ _SMALL = 1 << 31
 def _direct(target: Tensor, other: Any, ufunc: Any, alpha: Any = 1) -> bool:
     """Apply `ufunc` straight into memory; False where recording, promotion or shape needs the general way."""
     data = target._data
-    if type(data) is not np.ndarray or not data.flags.writeable:
+    if type(data) is not ndarray or not data.flags.writeable:
         return False
-    if data.dtype.kind != "f":
-        counts = data.dtype is INT64 and type(other) is type(alpha) is int and alpha == 1
-        if not counts or not -_SMALL < other < _SMALL or ufunc is np.true_divide:
-            return False
-    kind = type(alpha)
+    dtype, kind = data.dtype, type(alpha)
     if kind is not int and kind is not float:
         return False
-    if type(other) is float or type(other) is int:
-        y: Any = beside(other * alpha, data.dtype)
-    elif isinstance(other, Tensor):
-        y = other._data
-        if type(y) is not np.ndarray or y.dtype is not data.dtype or (y.shape != data.shape and y.ndim):
+    if dtype.kind != "f":
+        counts = dtype is INT64 and type(other) is kind is int and alpha == 1
+        if not counts or not -_SMALL < other < _SMALL or ufunc is np.true_divide:
             return False
-        if other._rg and state.is_grad_enabled():
-            return False
-        if alpha != 1:
-            y = y * beside(alpha, data.dtype) if y.ndim else y[()] * alpha
-    else:
+    if (target._rg or isinstance(other, Tensor) and other._rg) and (not state.no_grads or state.local.grad):
         return False
-    if target._rg and state.is_grad_enabled():
+    if isinstance(other, Tensor):
+        y = other._data
+        if type(y) is not ndarray or y.dtype is not dtype:
+            return False
+        if y.ndim:
+            if y.shape != data.shape:
+                return False
+            if alpha != 1:
+                y = y * beside(alpha, dtype)
+        elif alpha != 1:
+            y = y[()] * alpha
+    elif type(other) is float or type(other) is int:
+        y = beside(other * alpha, dtype)
+    else:
         return False
     mark_modified(target)
-    if data.ndim or ufunc not in OF_ONE:
+    one = None if data.ndim else OF_ONE.get(ufunc)
+    if one is None:
         ufunc(data, y, data)
     else:
-        data[()] = OF_ONE[ufunc](data[()], y[()] if type(y) is np.ndarray else y)
+        data[()] = one(data[()], y[()] if type(y) is ndarray else y)
     return True
 
 

@@ -98,7 +98,7 @@ class Numbers:
             value = tuple([hyper(f"{key}_{i}", items, i) for i in range(len(value))])
         elif isinstance(value, Tensor):
             value = value.reshape(()) if value.ndim else value  # type: ignore[attr-defined]
-        else:
+        elif state.captures:
             value = hyper(key, self._group, key)
         self.__dict__[key] = value  # found there from now on
         return value

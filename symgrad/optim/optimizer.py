@@ -119,17 +119,18 @@ class Optimizer(Saved, Hooked):
         maximize = group.get("maximize", False)
         decay = h.weight_decay if "weight_decay" in group else 0
         decayed = bool(decay != 0)
+        decoupled = decayed and group.get("decoupled_weight_decay", False)
         for param in group["params"]:
             grad: Any = param.grad
             if grad is None:
                 continue
             slot = ParameterSlots(self.state, param)
             grad = -grad if maximize else grad
-            if decayed and group.get("decoupled_weight_decay", False):
+            if decoupled:
                 param.mul_(1 - h.lr * decay)
             elif decayed:
                 grad = grad + param * decay
-            if param.dtype.is_complex:  # two real numbers each
+            if slot.complex:  # two real numbers each
                 self.update(view_as_real(param), view_as_real(grad), slot, h)
             else:
                 self.update(param, grad, slot, h)

@@ -101,18 +101,20 @@ class Slots(Owned, defaultdict[Any, dict[str, Any]]):
 class ParameterSlots:
     """`slot(name)` is the state tensor of a parameter, zeros at first; of a complex one, as real numbers."""
 
-    __slots__ = ("slots", "param")
+    __slots__ = ("slots", "param", "complex")
 
     def __init__(self, slots: Slots, param: Tensor):
         self.slots = slots
         self.param = param
+        self.complex = param.dtype.is_complex
 
     def __contains__(self, name: str) -> bool:
-        return self.slots.get(self.param, {}).get(name) is not None
+        kept = self.slots.get(self.param)
+        return kept is not None and kept.get(name) is not None
 
     def __call__(self, name: str, make: Make = zeros_like) -> Any:
         found = self._found(self.slots[self.param], name, make)
-        return view_as_real(found) if found.dtype.is_complex else found
+        return view_as_real(found) if self.complex and found.dtype.is_complex else found
 
     def unsaved(self, name: str, make: Make) -> Any:
         """State that a state dict does not hold, as PyTorch has none like it."""

@@ -8,6 +8,7 @@ than Python's own operators do on what they hold.
 from __future__ import annotations
 
 import operator
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -21,14 +22,15 @@ except ImportError:  # NumPy 1
 clip: Any = getattr(umath, "clip", np.clip)
 """The ufunc under `np.clip`, which takes three times as long to get to it."""
 ROOM = 1024
-"""How many numbers are kept."""
+"""How many numbers are kept of a dtype."""
 
-_known: dict[tuple[str, Any], Any] = {}
+_known: defaultdict[Any, dict[Any, Any]] = defaultdict(dict)
+"""By NumPy's dtype, arrays by the number they are of."""
 
 
 def beside(number: Any, dtype: Any) -> Any:
     """A Python float or int as an operand beside an array of a floating dtype: the number, or an array of it."""
-    found = _known.get((dtype.char, number))
+    found = _known[dtype].get(number)
     return found if found is not None else _made(number, dtype)
 
 
@@ -36,11 +38,12 @@ def _made(number: Any, dtype: Any) -> Any:
     exact = 0 < abs(number) < (1e30 if type(number) is float else 1 << 24)  # not 0.0, which equals -0.0; no overflow
     if not exact or dtype.char not in "fd":
         return number
-    if len(_known) >= ROOM:
-        _known.clear()
+    known = _known[dtype]
+    if len(known) >= ROOM:
+        known.clear()
     array = np.asarray(number, dtype)
     array.flags.writeable = False
-    _known[dtype.char, number] = array
+    known[number] = array
     return array
 
 

@@ -94,9 +94,11 @@ def is_grad_enabled() -> bool:
 
 
 def set_grad(enabled: bool) -> bool:
+    """Record operations in this thread, or do not; returns what it did before."""
     global no_grads
-    old, local.grad = local.grad, enabled
+    old = local.grad
     if old != enabled:
+        local.grad = enabled
         with _count_lock:
             no_grads += -1 if enabled else 1
     return old
@@ -162,9 +164,15 @@ class Mode:
 
 
 class _GradMode(Mode):
-    def __init__(self, enabled: bool):
-        self._enabled = enabled
-        self._old: list[bool] = []
+    """Recording on or off inside; given a function, `no_grad(function)` decorates it."""
+
+    _enabled: bool
+    _old: list[bool]
+
+    def __new__(cls, function: Any = None) -> Any:
+        self = object.__new__(cls)
+        self._old = []
+        return self if function is None else self(function)
 
     def __enter__(self) -> None:
         self._old.append(set_grad(self._enabled))
@@ -172,8 +180,8 @@ class _GradMode(Mode):
     def __exit__(self, *exc: object) -> None:
         set_grad(self._old.pop())
 
-    def _fresh(self) -> "_GradMode":
-        return _GradMode(self._enabled)
+    def _fresh(self) -> Mode:
+        return type(self)()
 
 
 class no_grad(_GradMode):
@@ -186,37 +194,24 @@ class no_grad(_GradMode):
     False
     """
 
-    def __init__(self) -> None:
-        super().__init__(False)
-
-    def __new__(cls, function: Any = None) -> Any:
-        self = super().__new__(cls)
-        if function is None:
-            return self
-        _GradMode.__init__(self, False)
-        return self(function)
+    _enabled = False
 
 
 class enable_grad(_GradMode):
     """Record operations inside the block even within `no_grad`."""
 
-    def __init__(self) -> None:
-        super().__init__(True)
-
-    def __new__(cls, function: Any = None) -> Any:
-        self = super().__new__(cls)
-        if function is None:
-            return self
-        _GradMode.__init__(self, True)
-        return self(function)
+    _enabled = True
 
 
 class set_grad_enabled(_GradMode):
     """Set recording on or off, at once; as a context manager, until the block ends."""
 
+    def __new__(cls, mode: bool) -> Any:
+        return super().__new__(cls)
+
     def __init__(self, mode: bool):
-        super().__init__(bool(mode))
-        self._before = set_grad(bool(mode))
+        self._enabled = bool(mode)
+        self._before = set_grad(self._enabled)
 
     def __enter__(self) -> None:
         self._old.append(self._before)
@@ -224,6 +219,9 @@ class set_grad_enabled(_GradMode):
     def __call__(self, function: F) -> F:
         set_grad(self._before)
         return super().__call__(function)
+
+    def _fresh(self) -> Mode:
+        return enable_grad() if self._enabled else no_grad()
 
 
 class eagerly:

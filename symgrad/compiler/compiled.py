@@ -22,6 +22,7 @@ from symgrad.config import config
 from symgrad.errors import BackendError, RetraceError, TraceError
 from symgrad.ir.graph import Graph
 from symgrad.passes.differentiate import differentiate
+from symgrad.runtime.heap import uncollected
 from symgrad.runtime.threads import step_lock
 from symgrad.tensor import anomaly, state
 from symgrad.tensor.core import Tensor
@@ -102,12 +103,14 @@ class Compiled:
                 return self.function(*args, **kwargs)
             self._note_retrace(key, leaves, new_path)
             try:
-                program = self._program(args, kwargs)
+                with uncollected():
+                    program = self._program(args, kwargs)
                 for variant in self.variants.get(key, ()):  # a condition that rounding decides?
                     if variant.traced.outcomes == program.traced.outcomes and new_path and variant.miss(leaves) is None:
                         self.misses.pop()
                         return variant.run(leaves, checked=False)
-                variant = Variant(program)
+                with uncollected():
+                    variant = Variant(program)
             except TraceError as error:
                 if self.fullgraph:
                     raise

@@ -2,7 +2,7 @@
 
 `<name>_<key>.py` is the module; `key` hashes its text and all else that shapes its machine code:
 versions, CPU, this package's compiler. `<name>_<key>.<function>.<hash>.o` is the machine code of one
-function for one signature. `graph_<key>.json` remembers which module a traced graph became,
+function for one signature, `<name>_<key>.<jit>.code` Python's code of the module. `graph_<key>.json` remembers which module a traced graph became,
 so that a warm process runs no pass. All are sealed files (`sealed.py`): checked whenever read.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import marshal
 import os
 import re
 import sys
@@ -101,15 +102,23 @@ def _execute(name: str, path: Path) -> ModuleType:
 
 
 class _CheckedText(SourceFileLoader):
-    """Runs the text that was checked: not the file as it is now, not an unchecked .pyc file."""
+    """Runs the text that was checked, or its code that was kept: not the file as it is now, not an unchecked .pyc."""
 
     text = ""
 
     def get_code(self, fullname: str) -> Any:
+        kept = Path(self.path).with_suffix(f".{settings.config.jit}.code")
+        content = sealed.read(kept)
+        code = marshal.loads(content) if content is not None else None
+        if code is not None and code.co_filename == self.path:  # tracebacks cite it; the directory may have moved
+            return code
         text = self.text
         if settings.config.jit == "native":  # the package that stands in for numba
             text = _NUMBA.sub("from symgrad.native import", text)
-        return compile(text, self.path, "exec", dont_inherit=True)
+        code = compile(text, self.path, "exec", dont_inherit=True)
+        with suppress(OSError):
+            sealed.write(kept, marshal.dumps(code))
+        return code
 
     def get_source(self, fullname: str) -> str:
         return self.text

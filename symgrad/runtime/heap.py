@@ -1,4 +1,4 @@
-"""How the C library keeps memory that was freed.
+"""How the C library keeps memory that was freed, and when Python looks for what nobody holds any more.
 
 glibc returns large blocks to the system when they are freed, and the top of its heap, so that a training step
 takes the same pages anew each time, zeroed one by one: more than half the time of a small convolutional
@@ -6,6 +6,10 @@ network. It stops for blocks below the largest that was ever freed, if that one 
 """
 
 from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -16,3 +20,16 @@ LARGEST = (1 << 25) - (1 << 16)
 def keep_freed_memory() -> None:
     """Free one block of the size from which on memory is to be returned. Its pages are never touched."""
     np.empty(LARGEST, np.uint8)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No search for cycles: nearly all that a compiler makes is held until it is done, and would be looked at again."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -7,10 +7,12 @@ import json
 import linecache
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -132,6 +134,33 @@ def test_a_loaded_module_is_an_ordinary_module(folder):
     assert not list(folder.rglob("*.pyc"))  # nothing that would run unchecked
 
 
+def load_anew(path: Path) -> Any:
+    """Load a module as another process would."""
+    cache._modules.clear()
+    return cache.load(path)
+
+
+def test_a_module_is_compiled_once_for_all_processes(folder, monkeypatch):
+    path = cache.store(PLAIN, backend="numpy")
+    cache.load(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "compile", None, raising=False)
+        assert load_anew(path).run(2) == 3
+    sealed.delete(path.with_suffix(".native.code"))
+    assert load_anew(path).run(2) == 3
+
+
+def test_a_cache_that_was_moved_cites_its_files_where_they_are(folder, use_cache_dir, tmp_path):
+    before = cache.store(PLAIN, backend="numpy")
+    cache.load(before)
+    shutil.copytree(folder, tmp_path / "moved")
+    use_cache_dir(tmp_path / "moved")
+    path = cache.locate(before.name)
+    assert path != before
+    for _ in range(2):
+        assert load_anew(path).run.__code__.co_filename == str(path)
+
+
 def test_a_module_that_fails_to_import_is_not_kept(folder):
     path = cache.store("x = 1 // 0\n", backend="numpy")
     for _ in range(2):
@@ -230,7 +259,7 @@ def cut(path: Path, where: float) -> None:
     path.write_bytes(path.read_bytes()[: int(where * path.stat().st_size)])
 
 
-@pytest.mark.parametrize("suffix", [".py", ".o", ".json"])
+@pytest.mark.parametrize("suffix", [".py", ".code", ".o", ".json"])
 def test_damage_costs_a_recompile_and_nothing_else(processes, suffix):
     processes.run()
     good = {path: path.read_bytes() for path in processes.files(suffix)}

@@ -185,6 +185,7 @@ class Capture(Branches):
                         found[tensor] = run_hooks(tensor._hooks.tensor, found[tensor])
         return found
 
+    @state.unwatched
     def reach(self, roots: list[Value]) -> tuple[set[Value], set[Eqn]]:
         """Values a gradient of `roots` reaches, and the equations on the way."""
         reached = set(roots)

@@ -195,7 +195,9 @@ class Reads:
         if names := set(code.co_freevars) - inner:
             free = frame_cells(code, local, names, self._around.get(code, {}), self._functions.setdefault(code, []))
             self._around.update(dict.fromkeys(comprehensions(code), free))
-        for (kind, name, attrs), line in chains(code).items():
+        arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        holding = not own_layer or code.co_freevars or any(self._is_state(local.get(name)) for name in arguments)
+        for (kind, name, attrs), line in chains(code).items() if holding else ():
             loc = Loc(code.co_filename, line, code.co_name)
             if kind == "global":
                 if own_layer:
@@ -217,8 +219,8 @@ class Reads:
                     continue
             else:
                 value = local.get(name, MISSING)
-                if id(value) not in self._outside and not has(value, "_parameters") or id(value) in self.born:
-                    continue  # made while tracing: no state of the user's
+                if not self._is_state(value):
+                    continue
                 if id(value) in self._defaults:
                     self._add(value, "", "itself", name, value, loc)
             self._reach(value, name)
@@ -231,6 +233,10 @@ class Reads:
                 self._names[name] = loc
                 for holder, text in list(self._objects.values()):
                     self._attribute(holder, text, name, loc)
+
+    def _is_state(self, value: Any) -> bool:
+        """Whether what an argument holds was there before the trace: what is made in it is no state of the user's."""
+        return (id(value) in self._outside or has(value, "_parameters")) and id(value) not in self.born
 
     def _note_inner(self, code: types.CodeType, names: tuple[str, ...]) -> None:
         """Functions defined by a traced one: variables they share with it are made while tracing."""

@@ -8,8 +8,9 @@ other's expression, everywhere in the graph.
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -92,9 +93,13 @@ def _said(param: Any, meanings: Mapping[str, str]) -> Any:
         said = _said(parts, meanings)
         return param if said is parts else slice(*said)
     if type(param) is tuple:
-        items = tuple(_said(item, meanings) for item in param)
-        return param if all(a is b for a, b in zip(items, param)) else items
+        items = [item if type(item) is int else _said(item, meanings) for item in param]
+        return param if _same(items, param) else tuple(items)
     return param
+
+
+def _same(new: Iterable[Any], old: Iterable[Any]) -> bool:
+    return all(map(operator.is_, new, old))
 
 
 def _atom(atom: Atom, meanings: Mapping[str, str]) -> Atom:
@@ -105,17 +110,21 @@ def _atom(atom: Atom, meanings: Mapping[str, str]) -> Atom:
 
 
 def _eqn(eqn: Eqn, meanings: Mapping[str, str]) -> Eqn:
-    inputs = tuple(_atom(a, meanings) for a in eqn.inputs)
+    inputs = tuple([_atom(a, meanings) for a in eqn.inputs])
     params = {name: _said(param, meanings) for name, param in eqn.params.items()}
+    if _same(inputs, eqn.inputs) and _same(params.values(), eqn.params.values()):
+        return eqn
     return replace(eqn, inputs=inputs, params=params)
 
 
 def _graph(graph: Graph, meanings: Mapping[str, str]) -> Graph:
     for value in (*graph.sources(), *(out for eqn in graph.eqns for out in eqn.outputs)):
-        shape, strides = _said(value.type.shape, meanings), _said(value.type.strides, meanings)
-        value.type = value.type.with_shape(shape, strides)
+        before = value.type.shape, value.type.strides
+        shape, strides = _said(before, meanings)
+        if not _same((shape, strides), before):
+            value.type = value.type.with_shape(shape, strides)
     return graph.replace(
-        eqns=tuple(_eqn(eqn, meanings) for eqn in graph.eqns),
-        outputs=tuple(_atom(a, meanings) for a in graph.outputs),
-        effects=tuple((cell, _atom(new, meanings)) for cell, new in graph.effects),
+        eqns=tuple([_eqn(eqn, meanings) for eqn in graph.eqns]),
+        outputs=tuple([_atom(a, meanings) for a in graph.outputs]),
+        effects=tuple([(cell, _atom(new, meanings)) for cell, new in graph.effects]),
     )  # fmt: skip

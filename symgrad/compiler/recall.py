@@ -85,13 +85,17 @@ def remembered(program: "Program", key: str | None, executable: Executable) -> E
         "shared": sorted(executable.shared), "half_written": executable.half_written,
     }  # fmt: skip
     for name, part in parts.items():
-        outputs = [_place(a, first, part.outputs[:i]) or _fields(a.type) for i, a in enumerate(part.outputs)]
-        payload["parts"][name] = {"outputs": outputs, "effects": [part.cells.index(cell) for cell, _ in part.effects]}
+        known, numbers = _places(first, part.outputs), {cell: i for i, cell in enumerate(part.cells)}
+        outputs = [known[a] if a in known and known[a] != ("output", i) else _fields(a.type)
+                   for i, a in enumerate(part.outputs)]  # fmt: skip
+        payload["parts"][name] = {"outputs": outputs, "effects": [numbers[cell] for cell, _ in part.effects]}
     split = program.split
     if split is not None:
-        places = {what: [_place(v, first, split.forward.outputs) for v in values]
-                  for what, values in (("saved", split.saved), ("shapes", split.shapes))}  # fmt: skip
-        payload["split"] = {**places, "kept": split.kept, "count": len(split.forward.outputs)}
+        known = _places(first, split.forward.outputs)
+        payload["split"] = {
+            "saved": [known[v] for v in split.saved], "shapes": [known[v] for v in split.shapes],
+            "kept": split.kept, "count": len(split.forward.outputs),
+        }  # fmt: skip
     cache.remember(key, payload)
     return executable
 
@@ -99,13 +103,14 @@ def remembered(program: "Program", key: str | None, executable: Executable) -> E
 PLACES = ("input", "cell", "output")
 
 
-def _place(atom: Atom, graph: Graph, outputs: Sequence[Atom]) -> tuple[str, int] | None:
-    """Where a value lies among a graph's inputs, cells and (first) outputs."""
+def _places(graph: Graph, outputs: Sequence[Atom]) -> dict[Atom, tuple[str, int]]:
+    """Where values lie first among a graph's inputs, its cells and `outputs`."""
+    found: dict[Atom, tuple[str, int]] = {}
     for what, atoms in zip(PLACES, (graph.inputs, graph.cells, outputs)):
-        for number, other in enumerate(atoms):
-            if other is atom and isinstance(atom, Value):
-                return what, number
-    return None
+        for number, atom in enumerate(atoms):
+            if isinstance(atom, Value):
+                found.setdefault(atom, (what, number))
+    return found
 
 
 def _value(place: Sequence[Any], graph: Graph, outputs: Sequence[Any]) -> Any:

@@ -6,7 +6,6 @@ writes LLVM assembly for them in one walk. It stands in for `numba` where such a
 """
 
 from symgrad.native import types
-from symgrad.native.calls import prange
-from symgrad.native.function import Function, njit
+from symgrad.native.function import Function, njit, prange
 
 __all__ = ["Function", "njit", "prange", "types"]

@@ -26,11 +26,6 @@ CONVERSIONS: dict[Any, Scalar] = {
 }  # fmt: skip
 
 
-def prange(*bounds: int) -> range:
-    """The range of a loop whose turns touch memory of their own: in what order they run means nothing."""
-    return range(*bounds)
-
-
 def built_in(asm: Assembly, function: Any, args: list[Any], declared: set[str]) -> Value | None:
     """The call of a function that every module may use; None if it is not one of them."""
     if function in CONVERSIONS:

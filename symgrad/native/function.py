@@ -1,4 +1,4 @@
-"""`njit`, as emitted modules use it: a function of the module that is compiled for the types it is given."""
+"""`njit` and `prange`, as emitted modules use them: functions of a module are compiled for the types they are given."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ def njit(*args: Any, **options: Any) -> Any:
     if args:
         return Function(args[0], options)
     return lambda function: Function(function, options)
+
+
+def prange(*bounds: int) -> range:
+    """The range of a loop whose turns touch memory of their own: in what order they run means nothing."""
+    return range(*bounds)
 
 
 @cache

@@ -10,11 +10,11 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from symgrad.native import operators
-from symgrad.native.calls import prange
 from symgrad.native.clock import Clock
 from symgrad.native.entry import OBJECT
 from symgrad.native.errors import UnsupportedError
 from symgrad.native.expressions import Expressions
+from symgrad.native.function import prange
 from symgrad.native.types import Array, Scalar, int64, uint64
 from symgrad.native.values import Assembly, Buffer, Value, convert, number
 

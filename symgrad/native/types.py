@@ -7,7 +7,7 @@ beside a wider float, or a wider integer than int16 or uint8 beside float32, com
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,7 @@ class Scalar:
         return self.name
 
 
-@dataclass(frozen=True)
-class Array:
+class Array(NamedTuple):
     """An array of `ndim` extents; `layout` is C, or A for any strides."""
 
     dtype: Scalar
@@ -46,15 +45,16 @@ class Array:
     layout: str
 
 
-@dataclass(frozen=True)
-class CPointer:
+class CPointer(NamedTuple):
     """The address of numbers, as a C function takes it."""
 
     dtype: Scalar
-    text = "ptr"
+
+    @property
+    def text(self) -> str:
+        return "ptr"
 
 
-@dataclass(frozen=True)
 class Void:
     """No result; called, it makes a signature: `void(float64, int64)`."""
 
@@ -64,15 +64,13 @@ class Void:
         return Signature(args)
 
 
-@dataclass(frozen=True)
-class Signature:
+class Signature(NamedTuple):
     """What a function without a result takes."""
 
     args: tuple[Any, ...]
 
 
-@dataclass(frozen=True)
-class ExternalFunction:
+class ExternalFunction(NamedTuple):
     """A C function of a library that is loaded."""
 
     symbol: str

@@ -2,8 +2,9 @@
 
 `<name>_<key>.py` is the module; `key` hashes its text and all else that shapes its machine code:
 versions, CPU, this package's compiler. `<name>_<key>.<function>.<hash>.o` is the machine code of one
-function for one signature, `<name>_<key>.<jit>.code` Python's code of the module. `graph_<key>.json` remembers which module a traced graph became,
-so that a warm process runs no pass. All are sealed files (`sealed.py`): checked whenever read.
+function for one signature, `<name>_<key>.<jit>.code` Python's code of the module.
+`graph_<key>.json` remembers which module a traced graph became, so that a warm process runs no pass.
+All are sealed files (`sealed.py`): checked whenever read.
 """
 
 from __future__ import annotations

@@ -48,10 +48,11 @@ class Operands:
     check: Callable[[Any, Any], None] | None = None
 
     @property
-    def straight(self) -> str:
-        """NumPy's kinds of array for which NumPy's result is right as it is."""
+    def straight(self) -> frozenset[Any]:
+        """NumPy's dtypes of arrays for which NumPy's result is right as it is."""
         kinds = self.kinds.translate({ord(c): None for c in "bi"}) if self.floating or self.check else self.kinds
-        return "".join(_NUMPY_KINDS[k] for k in kinds if not (k == "b" and self.bools))
+        numpys = "".join(_NUMPY_KINDS[k] for k in kinds if not (k == "b" and self.bools))
+        return frozenset([stored for stored in dtypes.STORED if stored.kind in numpys])
 
 
 def operand(x: Any) -> Any:
@@ -84,9 +85,9 @@ def binary(
     """
     ufunc = function or prim.evaluate
     plans = {(p, q): plan_for(prim, (p, q)) for p in (True, False) for q in (True, False)}
-    keeps = {needs: plan.saves for needs, plan in plans.items()}
-    empty = not any(keeps.values())
+    empty = not any([plan.saves for plan in plans.values()])
     straight = takes.straight
+    floats = frozenset([stored for stored in straight if stored.kind == "f"])
 
     def operator(a: Any, b: Any) -> Any:
         if state.captures:
@@ -96,15 +97,15 @@ def binary(
             y = b._data
             rb = b._rg
             try:
-                if x.dtype is not y.dtype or x.dtype.kind not in straight:
+                dtype = x.dtype
+                if dtype is not y.dtype or dtype not in straight:
                     return _slow_binary(prim, a, b, takes)
                 z = ufunc(x, y)
             except (ValueError, TypeError, AttributeError):
                 return _slow_binary(prim, a, b, takes)
         else:
             kind = type(b)
-            if (kind is not float and kind is not int) or type(x) is not ndarray or x.dtype.kind != "f" \
-                    or "f" not in straight:  # fmt: skip
+            if (kind is not float and kind is not int) or type(x) is not ndarray or x.dtype not in floats:
                 return _slow_binary(prim, a, b, takes)
             try:
                 z = ufunc(x, beside(b, x.dtype))
@@ -135,7 +136,7 @@ def binary(
         if isinstance(b, Tensor):
             return operator(b, a)
         if not state.captures and type(b) in (float, int) and type(a._data) is ndarray \
-                and a._data.dtype.kind == "f" and "f" in straight:  # fmt: skip
+                and a._data.dtype in floats:  # fmt: skip
             return made(prim, (b, a), _NO_PARAMS, ufunc(beside(b, a._data.dtype), a._data))
         return _slow_binary(prim, b, a, takes)
 

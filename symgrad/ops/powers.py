@@ -18,8 +18,9 @@ from symgrad.ops.pointwise import declare, not_a_tensor, unary
 from symgrad.ops.promotion import convert, is_scalar, promote, result_type
 from symgrad.ops.public import op
 from symgrad.ops.registry import check_kind
+from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
-from symgrad.tensor.dispatch import bind, bind1
+from symgrad.tensor.dispatch import bind, made1
 
 SMALL = 16
 
@@ -110,12 +111,15 @@ def pow(input: Any, exponent: Any) -> Any:
     return out
 
 
+_SMALL_POWERS = [{"exponent": exponent} for exponent in range(SMALL + 1)]
+
+
 def power_operator(input: Any, exponent: Any) -> Any:
     """What `**` does: like `pow`, NotImplemented for operands of other types."""
     if type(exponent) is int and 0 <= exponent <= SMALL and isinstance(input, Tensor):
         data = input._data
-        if type(data) is ndarray and data.dtype.kind == "f":
-            return bind1(ipow, input, {"exponent": exponent})
+        if type(data) is ndarray and data.dtype.kind == "f" and not state.captures:
+            return made1(ipow, input, _SMALL_POWERS[exponent], ipow.evaluate(data, exponent))
     input, exponent = operand(input), operand(exponent)
     if input is NotImplemented or exponent is NotImplemented:
         return NotImplemented

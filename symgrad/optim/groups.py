@@ -85,11 +85,13 @@ class Group(Named):
 class Numbers:
     """A group's hyper-parameters during one step, as attributes: plain, or in a trace host scalars.
 
-    A tensor is taken as one without dimensions.
+    A tensor is taken as one without dimensions. Plain numbers are copied at once; a trace asks for each that is read.
     """
 
     def __init__(self, group: Group):
         self._group = group
+        if not state.captures:
+            self.__dict__.update([item for item in group.items() if type(item[1]) in _PLAIN])
 
     def __getattr__(self, key: str) -> Any:
         value = dict.__getitem__(self._group, key)
@@ -98,7 +100,7 @@ class Numbers:
             value = tuple([hyper(f"{key}_{i}", items, i) for i in range(len(value))])
         elif isinstance(value, Tensor):
             value = value.reshape(()) if value.ndim else value  # type: ignore[attr-defined]
-        elif state.captures:
+        else:
             value = hyper(key, self._group, key)
         self.__dict__[key] = value  # found there from now on
         return value
@@ -108,6 +110,9 @@ class Numbers:
         value = dict.__getitem__(self._group, key)
         with state.eagerly():
             return value.item() if isinstance(value, Tensor) else value
+
+
+_PLAIN = (float, int, bool)
 
 
 def _kind(value: Any) -> Any:

@@ -53,6 +53,7 @@ SAMPLES: dict[str, list[Sample]] = {
     ],
     "mean": reduction(),
     "normalize": samples_reduce.normalizing(),
+    "mse_loss": samples_reduce.squared_differences(),
     "sum": [*reduction(), Sample("empty", (values(2, 0),), {"axis": (1,)})],
     "amax": reduction(), "amin": reduction(),
     "view": [

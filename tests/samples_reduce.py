@@ -52,6 +52,19 @@ def normalizing() -> list[Sample]:
     ]  # fmt: skip
 
 
+def squared_differences() -> list[Sample]:
+    """The mean and the sum, of every kind of memory."""
+    return [
+        Sample(f"{label} {reduction}", (x, y), {"reduction": reduction})
+        for label, x, y in (
+            ("usual", values(3, 4), values(3, 4, seed=1)), ("0-d", values(), values(seed=1)),
+            ("strided", strided(values(3, 4)), values(3, 4, seed=1)),
+            ("broadcast", np.broadcast_to(values(3, 1), (3, 4)), values(3, 4, seed=1)),
+            ("empty", values(2, 0), values(2, 0)))
+        for reduction in ("mean", "sum") if label != "empty" or reduction == "sum"
+    ]  # fmt: skip
+
+
 def scan(**params: Any) -> list[Sample]:
     """Both directions along one axis, zeros among the elements."""
     holes = np.array([[1.5, 0.0, -2.0, 0.5], [0.0, 3.0, 0.0, 1.0]])

@@ -5,7 +5,10 @@ from __future__ import annotations
 from symgrad.nn.functions.declare import functional
 from symgrad.nn.functions.reduction import reduced, reduction_of, warn_broadcast
 from symgrad.ops import functional as ops
+from symgrad.ops.squares import mse_loss as mse_loss_p
+from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
+from symgrad.tensor.dispatch import bind, ndarray
 
 __all__ = ["huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
 
@@ -20,9 +23,26 @@ def mse_loss(input: Tensor, target: Tensor, size_average: bool | None = None, re
     >>> sg.nn.functional.mse_loss(sg.tensor([1.0, 3.0]), sg.tensor([0.0, 1.0]))
     tensor(2.5000)
     """
-    warn_broadcast(input, target)
+    simple = plain(input, target)
+    if not simple:
+        warn_broadcast(input, target)
+    reduction = reduction_of(size_average, reduce, reduction)
+    if simple and weight is None and reduction != "none":
+        return bind(mse_loss_p, (input, target), {"reduction": reduction})  # type: ignore[no-any-return]
     losses = ops.square(input - target)  # type: ignore[operator]
-    return averaged(losses, input, weight, reduction_of(size_average, reduce, reduction))
+    return averaged(losses, input, weight, reduction)
+
+
+def plain(input: Tensor, target: Tensor) -> bool:
+    """Whether these are, outside of a trace, arrays of the same kind: one array call then has the loss.
+
+    A trace records the general way, whose parts fuse.
+    """
+    if state.captures or not isinstance(input, Tensor) or not isinstance(target, Tensor):
+        return False
+    x, y = input._data, target._data
+    return (type(x) is type(y) is ndarray and x.dtype is y.dtype and x.dtype.char in "fd"
+            and x.shape == y.shape)  # fmt: skip
 
 
 @functional()

@@ -13,8 +13,10 @@ from symgrad.errors import DomainError
 from symgrad.ops.conversion import Storage, named_type
 from symgrad.ops.public import op
 from symgrad.runtime.threads import set_threads
+from symgrad.tensor import state
 from symgrad.tensor.core import Tensor
 from symgrad.tensor.device import Device, default_device
+from symgrad.tensor.dispatch import ndarray
 
 
 def get_default_device() -> Device:
@@ -44,7 +46,8 @@ def numel(input: Tensor) -> int:
     >>> sg.numel(sg.zeros(2, 3))
     6
     """
-    return input.shape.numel()
+    data = input._data
+    return data.size if type(data) is ndarray and not state.captures else input.shape.numel()
 
 
 class finfo:

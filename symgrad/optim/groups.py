@@ -89,9 +89,9 @@ class Numbers:
     """
 
     def __init__(self, group: Group):
-        self._group = group
         if not state.captures:
-            self.__dict__.update([item for item in group.items() if type(item[1]) in _PLAIN])
+            self.__dict__ = {key: value for key, value in group.items() if type(value) in _PLAIN}
+        self._group = group
 
     def __getattr__(self, key: str) -> Any:
         value = dict.__getitem__(self._group, key)
@@ -112,7 +112,7 @@ class Numbers:
             return value.item() if isinstance(value, Tensor) else value
 
 
-_PLAIN = (float, int, bool)
+_PLAIN = frozenset((float, int, bool))
 
 
 def _kind(value: Any) -> Any:

@@ -45,13 +45,15 @@ class SGD(Optimizer):
 
     def buffer(self, param: Any, grad: Any, slot: Any, h: Any) -> Any:
         """The momentum buffer after this step; the first gradient is not dampened."""
-        known = "momentum_buffer" in slot
-        buffer = slot("momentum_buffer")
+        known = slot.known("momentum_buffer")
         if state.capture() is None:
-            return buffer.mul_(h.momentum).add_(grad, alpha=1 - h.dampening) if known else buffer.copy_(grad)
+            if known is None:
+                return slot("momentum_buffer").copy_(grad)
+            return known.mul_(h.momentum).add_(grad, alpha=1 - h.dampening)
+        buffer = slot("momentum_buffer")
         if h.dampening == 0:  # zeros are a correct first buffer
             return buffer.mul_(h.momentum).add_(grad)
-        start = 1.0 if known else 0.0
+        start = 0.0 if known is None else 1.0
         seen = slot.unsaved("seen", lambda _: full((), start, dtype=dtypes.float64))
         buffer.mul_(h.momentum).add_(grad * factor(1 - h.dampening * seen, param))
         seen.fill_(1.0)

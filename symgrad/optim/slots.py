@@ -108,13 +108,21 @@ class ParameterSlots:
         self.param = param
         self.complex = param.dtype.is_complex
 
-    def __contains__(self, name: str) -> bool:
+    def known(self, name: str) -> Any:
+        """The state tensor, or None before there is one."""
         kept = self.slots.get(self.param)
-        return kept is not None and kept.get(name) is not None
+        found = None if kept is None else kept.get(name)
+        return self._shown(found) if self.complex and found is not None else found
 
     def __call__(self, name: str, make: Make = zeros_like) -> Any:
-        found = self._found(self.slots[self.param], name, make)
-        return view_as_real(found) if self.complex and found.dtype.is_complex else found
+        kept = self.slots[self.param]
+        found = kept.get(name)
+        if found is None:
+            found = self._found(kept, name, make)
+        return self._shown(found) if self.complex else found
+
+    def _shown(self, found: Any) -> Any:
+        return view_as_real(found) if found.dtype.is_complex else found
 
     def unsaved(self, name: str, make: Make) -> Any:
         """State that a state dict does not hold, as PyTorch has none like it."""

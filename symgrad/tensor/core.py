@@ -200,12 +200,13 @@ class Tensor(Differentiable):
         """The single element as a Python number."""
         if state.captures and (active := state.capture()) is not None:
             return active.item(self)
-        data = self._data
-        if type(data) is Value:
-            raise leaked(self)
-        if data.size != 1:
-            raise GradError(f"a Tensor with {data.size} elements cannot be converted to Scalar")
-        return data.item() if data.dtype.kind != "V" else float(data.item())
+        try:
+            value = self._data.item()
+        except (AttributeError, ValueError):
+            if type(self._data) is Value:
+                raise leaked(self) from None
+            raise GradError(f"a Tensor with {self._data.size} elements cannot be converted to Scalar") from None
+        return float(value) if isinstance(value, np.generic) else value  # NumPy's own for bfloat16
 
     def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
         """The array itself (shared memory); with `force` also of what requires grad or is on a GPU."""

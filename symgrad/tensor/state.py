@@ -77,7 +77,7 @@ def unwatched(function: F) -> F:
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
-        if local.watch is None:
+        if not captures or local.watch is None:
             return function(*args, **kwargs)
         hook = watch(None)
         try:

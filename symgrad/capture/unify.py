@@ -12,6 +12,7 @@ import operator
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from symgrad.ir.dims import Dim, DimFloat, expr_of
@@ -68,8 +69,9 @@ WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 """A name in an expression; what follows a dot is none."""
 
 
-def _words(text: str) -> set[str]:
-    return set(WORD.findall(text))
+@lru_cache(maxsize=4096)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(WORD.findall(text))
 
 
 def _in_words(text: str, meanings: Mapping[str, str]) -> str:

@@ -85,13 +85,14 @@ def is_package(value: Any) -> bool:
 
 
 def frame_cells(
-    code: types.CodeType, local: Mapping[str, Any], names: AbstractSet[str], around: Mapping[str, Any], known: list[Any]
+    frame: types.FrameType, names: AbstractSet[str], around: Mapping[str, Any], known: list[Any]
 ) -> dict[str, Any]:
     """The closure cells of a just-called frame by name: those of a function with its code and the same contents.
 
     A comprehension's `names` are found `around` it, in the call it stands in. A function is looked for among those
-    `known`, then as a method of the first argument; it is put among them if it takes a look through the heap.
+    `known`, as a method of the first argument, among its caller's variables, and in the whole heap, which takes long.
     """
+    code, local = frame.f_code, frame.f_locals
     if all(name in around and contents(around[name]) is local.get(name, MISSING) for name in names):
         return dict(around)
     live = [local.get(name, MISSING) for name in code.co_freevars]
@@ -101,7 +102,9 @@ def frame_cells(
         return found if found and all(contents(cell) is value for cell, value in zip(found, live)) else ()
 
     first = local.get(code.co_varnames[0]) if code.co_argcount else None
-    for function in (*known, *(vars(kind).get(code.co_name) for kind in type(first).__mro__)):
+    methods = (vars(kind).get(code.co_name) for kind in type(first).__mro__)
+    callers = frame.f_back.f_locals.values() if frame.f_back is not None else ()
+    for function in (*known, *methods, *callers):
         if found := cells(function):
             return dict(zip(code.co_freevars, found))
     for function in gc.get_referrers(code):

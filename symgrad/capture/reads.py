@@ -193,7 +193,7 @@ class Reads:
         inner: AbstractSet[str] = self._inner.get(code, frozenset())
         free: dict[str, Any] = {}
         if names := set(code.co_freevars) - inner:
-            free = frame_cells(code, local, names, self._around.get(code, {}), self._functions.setdefault(code, []))
+            free = frame_cells(frame, names, self._around.get(code, {}), self._functions.setdefault(code, []))
             self._around.update(dict.fromkeys(comprehensions(code), free))
         arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         holding = not own_layer or code.co_freevars or any(self._is_state(local.get(name)) for name in arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import sys
 import zlib
@@ -14,6 +15,9 @@ import pytest
 
 GOLDEN = Path(__file__).parent / "golden"
 BACKENDS = ("reference", "numpy", "numba")
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # the workers have the cores: PyTorch's threads would wait for one another
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -112,7 +112,7 @@ def test_dropout_is_timed_and_left_out_of_what_is_compared() -> None:
 
 @pytest.mark.parametrize("label", ["w1", "w3", "w4", "w6", "w7", "w8", "w11"])
 def test_another_batch_size_is_the_same_text(label: str) -> None:
-    """While it keeps each kernel on its side of the points from which threads share it (`threads.THRESHOLD`)."""
+    """While it keeps each kernel on its side of the work from which threads share it (`threads.THRESHOLD`)."""
     workload = importlib.import_module("workloads").ROWS[label].workload
     function, data = workload.training_step()
     step = sg.compile(function, backend="numba", fullgraph=True)

@@ -6,7 +6,6 @@ Python that goes from native kernel to array call and back.
 
 from __future__ import annotations
 
-import math
 import textwrap
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +22,7 @@ from symgrad.codegen.names import Names, words
 from symgrad.codegen.numba import NumbaPrinter, wrap_call
 from symgrad.codegen.numpy import comment_lines, strided
 from symgrad.codegen.random_helpers import HELPERS as SAMPLERS
-from symgrad.codegen.tasks import scatters, tasked
+from symgrad.codegen.tasks import by_columns, scatters, tasked
 from symgrad.codegen.tidy import tidy
 from symgrad.codegen.unroll import unrolled
 from symgrad.dtypes import DType, float64, int64
@@ -44,6 +43,7 @@ from symgrad.passes.schedule import (
     Schedule,
     Step,
 )  # fmt: skip
+from symgrad.passes.work import work
 from symgrad.runtime.threads import TASKS, THRESHOLD
 
 KERNEL_NATIVE = '''\
@@ -124,7 +124,7 @@ class _Entry:
         steps = self.schedule.steps
         self.alone = self.native and len(steps) == 1 and isinstance(steps[0], Kernel)
         self.sums: list[int] = []
-        self.points: list[int] = []
+        self.work: list[int] = []
 
     # -- entry ----------------------------------------------------------------------------------
 
@@ -169,7 +169,7 @@ class _Entry:
         size = TASKS * max(self.sums)
         self.params += (
             Param("sums", "ws", float64, (size,), size=size), Param("task", "task", int64, index=first),
-            Param("region", "task", int64, index=len(regions), size=max(self.points)))  # fmt: skip
+            Param("region", "task", int64, index=len(regions), size=max(self.work)))  # fmt: skip
         if len(regions) == 1:
             return regions[0]
         out: list[str] = []
@@ -268,16 +268,17 @@ class _Entry:
             return []
         arguments = [self.argument(a) for a in lowered.arguments]
         body, params = cpu_map(tidy(lowered.function.body)), lowered.function.params
-        points = sum(int(math.prod(nest.space)) for nest in step.nests)
+        size = work(step)
         name = f"{self.prefix}{step.name}"
-        worth = self.alone or self.native and (points >= THRESHOLD or name in self.used.shared)
-        shared = tasked(body) if worth and run is None and not scatters(lowered.function.body) else None
+        worth = self.alone or self.native and (size >= THRESHOLD or name in self.used.shared)
+        cut = by_columns if scatters(lowered.function.body) else tasked
+        shared = cut(body) if worth and run is None else None
         if shared is not None:
             self.used.shared.add(name)
             body, params = shared.body, (*params, *TASK_PARAMS)
             arguments += [p.name for p in TASK_PARAMS]
             self.sums.append(shared.sums)
-            self.points.append(points)
+            self.work.append(size)
         body = stage_draws(unrolled(cut_loops(body)))
         name = self.print(Function(name, params, body, lowered.function.doc))
         return wrap_call(f"{name}(", arguments, ")")

@@ -12,11 +12,27 @@ from dataclasses import dataclass, replace
 
 from symgrad.codegen import loops
 from symgrad.codegen.cpu_map import BLOCK
-from symgrad.codegen.loops import INDEX, Assign, Const, For, If, Load, Nest, Op, Stmt, Store, Var
+from symgrad.codegen.loops import (
+    INDEX,
+    Assign,
+    Const,
+    For,
+    If,
+    Let,
+    Load,
+    Nest,
+    Op,
+    Stmt,
+    Store,
+    Var,
+)
 from symgrad.dtypes import bool_, float64, int64
 from symgrad.runtime.threads import TASKS
 
 TASK = Var("task", int64)
+
+COLUMNS = 16
+"""Neighbouring elements that one task does where rows are added up: a cache line of float32."""
 
 HELPERS = {
     "_part_start": f'''@njit(forceinline=True, error_model="numpy")
@@ -84,9 +100,32 @@ def tasked(body: tuple[Stmt, ...]) -> Tasked | None:
     return Tasked((*head, *parts), count)
 
 
-def part(loop: For) -> For:
-    """The turns of a loop that a task does: whole blocks of what vector units go through, or rows."""
-    unit = loops.index(1 if loop.kind == "serial" else BLOCK)
-    start, stop = (Op(fn, (loop.stop, unit, TASK), INDEX) for fn in ("part_start", "part_stop"))
+def by_columns(body: tuple[Stmt, ...]) -> Tasked | None:
+    """`body` cut along its innermost loops, or None where these are not alone in the others, or differ.
+
+    What adds up rows then belongs to one task, with all it adds, however many turns the outer loops take.
+    """
+    found = [columns(stmt) for stmt in body if not isinstance(stmt, Let)]
+    extents = {loop.stop for loop, _ in filter(None, found)}
+    if not all(found) or len(extents) != 1:
+        return None
+    made = iter(found)
+    return Tasked(tuple(s if isinstance(s, Let) else next(made)[1] for s in body), 0)  # type: ignore[index]
+
+
+def columns(stmt: Stmt) -> tuple[For, For] | None:
+    """The innermost of loops with nothing but each other in them, and the outermost once that is cut."""
+    if not isinstance(stmt, For):
+        return None
+    if not any(isinstance(inner, For) for inner in stmt.body):
+        return (stmt, part(stmt, COLUMNS)) if stmt.kind == "lanes" else None
+    found = columns(stmt.body[0]) if len(stmt.body) == 1 else None
+    return found and (found[0], replace(stmt, body=(found[1],)))
+
+
+def part(loop: For, unit: int = 0) -> For:
+    """The turns of a loop that a task does: whole units, or blocks of what vector units go through, or rows."""
+    units = loops.index(unit or (1 if loop.kind == "serial" else BLOCK))
+    start, stop = (Op(fn, (loop.stop, units, TASK), INDEX) for fn in ("part_start", "part_stop"))
     return replace(loop, start=start, stop=stop)
 

@@ -49,8 +49,8 @@ class Entry:
     direct: Any = None
 
     @property
-    def points(self) -> int | None:
-        """The points of the loops if they can be done as tasks, else None."""
+    def work(self) -> int | None:
+        """How much work the largest loops are (`passes.work`) if they can be done as tasks, else None."""
         last = self.params[-1] if self.params else None
         return last.size if last is not None and last.kind == "task" else None
 

@@ -135,12 +135,12 @@ def _body(writer: _Writer, variant: "Variant", leaves: list[Any]) -> list[str]:
     if pooled:
         held = "".join(f" or getrefcount(a.s{i}) > {HELD}" for i in range(len(variant.layout.scalars)))
         lines += ["    a = generation[-1]", f"    if a.escaped{held}:", "        a = renew()"]
-    points = variant.entry.points
-    if points is not None and points >= THRESHOLD:
+    size = variant.entry.work
+    if size is not None and size >= THRESHOLD:
         writer.const("run_tasks", variant.run_tasks)
         lines.append(f"    run_tasks(run, ({', '.join(arguments)},))")
     else:
-        arguments += ["-1", "0"] if points is not None else []
+        arguments += ["-1", "0"] if size is not None else []
         lines.append(f"    run({', '.join(arguments)})")
     if pooled and len(variant.generation) > 1:
         lines.append("    generation.reverse()")

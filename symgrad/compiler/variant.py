@@ -331,9 +331,9 @@ def invoke(entry: Entry, given: list[Any]) -> None:
     """Run an entry, as one task or, where the work repays waking a thread, as several."""
     function = entry.direct or entry.function
     try:
-        if entry.points is None:
+        if entry.work is None:
             function(*given)
-        elif entry.points < THRESHOLD:
+        elif entry.work < THRESHOLD:
             function(*given, -1, 0)
         else:
             run_tasks(entry, function, given)

@@ -110,3 +110,54 @@ def test_a_smaller_batch_is_the_same_module():
     assert "region ==" in compiled.program(sg.ones(70, 3)).source
     alone = sg.compile(function, backend="numba", fullgraph=True).program(sg.ones(70, 3))
     assert "region ==" not in alone.source
+
+
+COLUMN_SUMS = {
+    "columns": ((3001, 700), lambda x: (sg.tanh(x).sum(0), x * 2)),
+    "few columns": ((400_000, 3), lambda x: (sg.erfc(x).sum(0),)),
+    "one column": ((600_000, 1), lambda x: (sg.erfc(x).sum(0),)),
+    "middle axis": ((40, 900, 70), lambda x: (sg.exp(x).sum(1), x.abs())),
+    "outer two": ((40, 900, 70), lambda x: (sg.exp(x).sum((0, 1)),)),
+    "with draws": ((901, 803), lambda x: (sg.dropout(x, 0.5, True).sum(0),)),
+    "largest": ((3001, 300), lambda x: (sg.tanh(x).amax(0),)),
+    "float64": ((3001, 300), lambda x: (sg.tanh(x.double()).sum(0),)),
+}
+
+
+@pytest.mark.parametrize("name", COLUMN_SUMS)
+def test_sums_of_columns_belong_to_one_task_each(name, monkeypatch):
+    from symgrad.compiler import variant
+
+    shape, function = COLUMN_SUMS[name]
+    x = sg.linspace(0.1, 1, int(np.prod(shape))).reshape(shape)
+    results = []
+    for order in ([-1], range(16), reversed(range(16)), None):
+        compiled = sg.compile(function, backend="numba", fullgraph=True)
+        assert "_part_start" in compiled.program(x).source
+        if order == [-1]:  # everything at once
+            monkeypatch.setattr(variant, "THRESHOLD", 2**60)
+        elif order is not None:
+            monkeypatch.undo()
+            monkeypatch.setattr(variant, "parallel_run", lambda call, _, tasks=list(order): [call(k) for k in tasks])
+        else:
+            monkeypatch.undo()
+        sg.manual_seed(0)
+        results.append([y.numpy() for y in compiled(x)])
+    sg.manual_seed(0)
+    for mine, theirs in zip(results[0], function(x)):
+        np.testing.assert_allclose(mine, theirs.numpy(), 1e-5)
+    for other in results[1:]:
+        for mine, theirs in zip(results[0], other):
+            np.testing.assert_array_equal(mine, theirs)
+
+
+def test_functions_count_for_more_than_points():
+    """The error function of a quarter million numbers is shared by threads, a sum of theirs is not."""
+    def step(x, w):
+        y = x @ w
+        return (sg.erfc(y) if dear else y + 1) @ w
+
+    x, w = sg.ones(512, 512), sg.ones(512, 512)
+    for dear in (False, True):
+        text = sg.compile(step, backend="numba", fullgraph=True).program(x, w).source
+        assert ("region ==" in text or "task < 0" in text) == dear

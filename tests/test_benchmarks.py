@@ -121,12 +121,11 @@ def test_another_batch_size_is_the_same_text(label: str) -> None:
     assert first == second
 
 
-@pytest.mark.parametrize("label, bound", [("w4", 1.1), ("w6", 1.1), ("w7", 1.13), ("w11", 1.1)])
-def test_the_workspace_is_hardly_more_than_what_is_in_use_at_one_time(label: str, bound: float) -> None:
-    """w7: each dtype has a workspace of its own, and that of the pools' places is not full when the others are."""
+@pytest.mark.parametrize("label", ["w4", "w6", "w7", "w11"])
+def test_the_workspace_is_hardly_more_than_what_is_in_use_at_one_time(label: str) -> None:
     workload = importlib.import_module("workloads").ROWS[label].workload  # at its own size
     plan = importlib.import_module("memory").planned(workload)
-    assert plan.live_nbytes <= plan.peak_nbytes <= bound * plan.live_nbytes
+    assert plan.live_nbytes <= plan.peak_nbytes <= 1.1 * plan.live_nbytes
 
 
 def test_generated_graphs_have_about_the_size_asked_for() -> None:

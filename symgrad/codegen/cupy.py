@@ -19,15 +19,16 @@ from symgrad.codegen.gpu_map import gpu_map
 from symgrad.codegen.loops import Const, Expr, Op, Var
 from symgrad.codegen.loops import Param as KernelParam
 from symgrad.codegen.lower import Argument, lower
-from symgrad.codegen.module import Packs, Param, entry_params, external_type, pack_of, workspace
+from symgrad.codegen.module import WORKSPACE, Packs, Param, entry_params, external_type, pack_of
 from symgrad.codegen.names import Names, words
 from symgrad.codegen.numba import wrap_call
-from symgrad.codegen.numpy import comment_lines, strided, view_of
+from symgrad.codegen.numpy import comment_lines, part_of, strided, view_of
 from symgrad.codegen.random_helpers import source as sampler_source
 from symgrad.codegen.tidy import tidy
 from symgrad.dtypes import DType
 from symgrad.ir.extents import show
 from symgrad.ir.graph import Literal, Value
+from symgrad.passes.plan_memory import WORD
 from symgrad.passes.schedule import CELL, INPUT, TEMP, Call, Home, Kernel, Plan, Step
 
 PYTHON = '''\
@@ -81,7 +82,7 @@ def cupy_entry(
     """The entry's text and its parameters; its kernels go to `used`."""
     entry = _Entry(plan, names, packs, used, prefix)
     steps = [line for step in plan.schedule.steps for line in entry.step(step)]
-    params = entry_params(plan, names, packs, entry.sizes)
+    params = entry_params(plan, names, packs, entry.nbytes)
     return entry.text(name, params, steps), params
 
 
@@ -91,8 +92,7 @@ class _Entry:
         self.prefix = prefix
         self.schedule, self.graph = plan.schedule, plan.schedule.graph
         self.local = names.local()
-        placed = {slot.dtype for slot in plan.slots.values()}
-        self.sizes = {d: size for d, size in plan.sizes.items() if d in placed}  # no scratch here
+        self.nbytes = plan.peak_nbytes
         self.maker = {v: e for e in self.graph.eqns for v in e.outputs}
         sources = self.graph.sources()
         self.extents = {n: sources[i].type.shape[axis] for n, (i, axis) in names.extents.items()}
@@ -124,8 +124,7 @@ class _Entry:
                 continue
             if home.kind == TEMP:
                 value = self.schedule.temps[home.index]
-                slot = self.plan.slots[value]
-                lines.append(f"{name} = {view_of(workspace(slot.dtype), slot.offset, value.type)}")
+                lines.append(f"{name} = {part_of(self.plan.slots[value], value.type)}")
             elif (packed := pack_of(home, self.plan, self.packs)) is not None:
                 type = external_type(home, self.plan)
                 lines.append(f"{name} = {view_of(packed[0], packed[1], type)}")
@@ -133,9 +132,9 @@ class _Entry:
 
     def room(self, dtype: DType, size: int) -> str:
         """A part of the workspace behind all that the plan has placed."""
-        start = self.sizes.get(dtype, 0)
-        self.sizes[dtype] = start + size
-        return f"{workspace(dtype)}[{show(start)}:{show(start + size)}]"
+        start = self.nbytes
+        self.nbytes = start + size * max(dtype.itemsize, WORD)
+        return f"{WORKSPACE}[{show(start)}:{show(start + size * dtype.itemsize)}].view({numpy_name(dtype)})"
 
     # -- steps ----------------------------------------------------------------------------------
 

@@ -13,13 +13,17 @@ from typing import Any
 from symgrad.codegen.equations import numpy_name, param
 from symgrad.codegen.names import Names
 from symgrad.codegen.numba import wrap_call
-from symgrad.dtypes import DType, float64, int64
+from symgrad.dtypes import DType, float64, int64, uint8
 from symgrad.ir.access import reordered, strides_of
+from symgrad.ir.dims import is_tagged
 from symgrad.ir.extents import show
 from symgrad.ir.types import TensorType
 from symgrad.passes.schedule import CELL, INPUT, OUT, Home, Plan, Step
 
 Packs = Mapping[Any, tuple[str, int]]
+
+WORKSPACE = "workspace"
+"""What entries call the memory for what lives between steps: bytes, of which each value is a part seen as its dtype."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,8 @@ class Module:
     shared: frozenset[str] = frozenset()
 
 
-def entry_params(plan: Plan, names: Names, packs: Packs, sizes: Mapping[DType, int]) -> tuple[Param, ...]:
-    """The arguments of the entry that runs `plan`: inputs, cells, hosts, outs, workspace, packs."""
+def entry_params(plan: Plan, names: Names, packs: Packs, nbytes: int) -> tuple[Param, ...]:
+    """The arguments of the entry that runs `plan`: inputs, cells, hosts, outs, `nbytes` of workspace, packs."""
     graph = plan.schedule.graph
     found: list[Param] = []
     packed: dict[str, Param] = {}
@@ -88,14 +92,9 @@ def entry_params(plan: Plan, names: Names, packs: Packs, sizes: Mapping[DType, i
         if not pack(i, atom.type.dtype):
             shape = (atom.type.size,) if reordered(atom.type) else atom.type.shape
             found.append(Param(names.homes[Home(OUT, i)], OUT, atom.type.dtype, shape, i))
-    for dtype, size in sizes.items():
-        found.append(Param(workspace(dtype), "ws", dtype, (size,), size=size))
+    if is_tagged(nbytes) or nbytes:
+        found.append(Param(WORKSPACE, "ws", uint8, (nbytes,), size=nbytes))
     return (*found, *packed.values())
-
-
-def workspace(dtype: DType) -> str:
-    """The name of the workspace of a dtype."""
-    return f"ws_{dtype.name}"
 
 
 def pack_of(home: Home, plan: Plan, packs: Packs) -> tuple[str, int] | None:

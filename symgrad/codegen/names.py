@@ -17,7 +17,7 @@ from symgrad.passes.schedule import CELL, INPUT, OUT, TEMP, Home, Plan
 RESERVED = frozenset(
     {*dir(builtins), "np", "cp", "numba", "math", "types", "time", "sys", "os", "run", "check", "float32",
      "float64", "int8", "int16", "int32", "int64", "uint8", "uint64", "bool_", "float16", "i", "j",
-     "k", "l", "m", "n", "sample", "start", "stop", "njit", "blas", "glob",
+     "k", "l", "m", "n", "sample", "start", "stop", "njit", "blas", "glob", "workspace",
      # the samplers' functions, printed into modules that draw
      "uniform", "normal", "randint", "counters_for", "words_per", "philox_rounds", "philox_words",
      "draws64", "uniform_from", "normal_from", "randint_from", "normal_quantile", "negative_log",

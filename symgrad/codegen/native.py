@@ -14,10 +14,10 @@ from symgrad.codegen import blas, loops
 from symgrad.codegen.cpu_map import cpu_map
 from symgrad.codegen.cuts import cut_loops
 from symgrad.codegen.draws import stage_draws
-from symgrad.codegen.equations import Equations, param
+from symgrad.codegen.equations import Equations, numpy_name, param
 from symgrad.codegen.loops import Expr, Function
 from symgrad.codegen.lower import SAMPLE, Argument, extent_expr, lower
-from symgrad.codegen.module import Packs, Param, entry_params, external_type, pack_of, workspace
+from symgrad.codegen.module import WORKSPACE, Packs, Param, entry_params, external_type, pack_of
 from symgrad.codegen.names import Names, words
 from symgrad.codegen.numba import NumbaPrinter, wrap_call
 from symgrad.codegen.numpy import comment_lines, strided
@@ -41,6 +41,7 @@ from symgrad.passes.schedule import (
     Plan,
     Run,
     Schedule,
+    Slot,
     Step,
 )  # fmt: skip
 from symgrad.passes.work import work
@@ -103,7 +104,7 @@ def numba_entry(
     name: str, plan: Plan, names: Names, packs: Packs, used: Used, prefix: str = ""
 ) -> tuple[list[str], str, tuple[Param, ...]]:
     """The kernels' texts, the entry's text, and its parameters."""
-    params = entry_params(plan, names, packs, plan.sizes)
+    params = entry_params(plan, names, packs, plan.peak_nbytes)
     entry = _Entry(plan, names, packs, used, prefix, params)
     text = entry.text(name)
     return entry.kernels, text, entry.params
@@ -198,8 +199,7 @@ class _Entry:
             if name not in said:
                 continue
             if home.kind == TEMP:
-                slot = self.plan.slots[self.schedule.temps[home.index]]
-                lines.append(f"{name} = {self.part(workspace(slot.dtype), slot.offset, slot.size)}")
+                lines.append(f"{name} = {self.room(self.plan.slots[self.schedule.temps[home.index]])}")
                 continue
             type = external_type(home, self.plan)
             packed = pack_of(home, self.plan, self.packs)
@@ -209,9 +209,17 @@ class _Entry:
                 lines.append(f"{name} = {name}.ravel()")
         for value, name in self.names.scratch.items():
             if name in said:
-                slot = self.plan.scratch[value]
-                lines.append(f"{name} = {self.part(workspace(slot.dtype), slot.offset, slot.size)}")
+                lines.append(f"{name} = {self.room(self.plan.scratch[value])}")
         return lines
+
+    def room(self, slot: Slot) -> str:
+        """A part of the workspace."""
+        part = self.part(WORKSPACE, slot.offset, slot.size * slot.dtype.itemsize)
+        if not self.native:
+            return f"{part}.view({numpy_name(slot.dtype)})"
+        name = NumbaPrinter().typed(slot.dtype)
+        self.used.types.add(name)
+        return f"{part}.view({name})"
 
     def part(self, buffer: str, offset: int, size: int) -> str:
         """A slice of a flat buffer."""

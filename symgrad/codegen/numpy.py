@@ -7,14 +7,14 @@ outputs in one block, so that an interrupt finds either all old values or leaves
 
 from __future__ import annotations
 
-from symgrad.codegen.equations import Equations, param
+from symgrad.codegen.equations import Equations, numpy_name, param
 from symgrad.codegen.module import (
+    WORKSPACE,
     Packs,
     Param,
     entry_params,
     external_type,
     pack_of,
-    workspace,
 )  # fmt: skip
 from symgrad.codegen.names import Names, words
 from symgrad.codegen.numba import wrap_call
@@ -23,7 +23,7 @@ from symgrad.ir.access import reordered, strides_of
 from symgrad.ir.extents import show
 from symgrad.ir.graph import Atom, Eqn, Literal, Value
 from symgrad.ir.types import TensorType
-from symgrad.passes.schedule import CELL, INPUT, OUT, TEMP, Call, Home, Kernel, Plan
+from symgrad.passes.schedule import CELL, INPUT, OUT, TEMP, Call, Home, Kernel, Plan, Slot
 
 
 def numpy_entry(
@@ -31,7 +31,7 @@ def numpy_entry(
 ) -> tuple[list[str], str, tuple[Param, ...]]:
     """The kernels' texts, the entry's text, and its parameters."""
     every = plan.every or plan
-    params = entry_params(plan, names, packs, every.sizes)
+    params = entry_params(plan, names, packs, every.peak_nbytes)
     entry = _Entry(plan, every, names, packs, helpers, prefix)
     return entry.kernels, entry.text(name, params), params
 
@@ -77,7 +77,7 @@ class _Entry:
             temps = [h for h in self.schedule.homes.get(value, ()) if h.kind == TEMP]
             name = self.names.homes[temps[0]] if temps else self.local.fresh(value.hint or "t")
             self.names_of[value] = name
-            self.setup.append(f"{name} = {view_of(workspace(slot.dtype), slot.offset, value.type)}")
+            self.setup.append(f"{name} = {part_of(slot, value.type)}")
 
     def is_ufunc(self, value: Value) -> bool:
         return value in self.maker and self.maker[value].prim.is_ufunc and value.type.ndim > 0
@@ -215,7 +215,17 @@ def comment_lines(lines: list[tuple[str, str]], indent: str) -> list[str]:
 
 def view_of(buffer: str, offset: int, type: TensorType) -> str:
     """A part of a flat buffer as an array of `type`."""
-    flat = f"{buffer}[{show(offset)}:{show(offset + type.size)}]"
+    return shaped(f"{buffer}[{show(offset)}:{show(offset + type.size)}]", type)
+
+
+def part_of(slot: Slot, type: TensorType) -> str:
+    """A part of the workspace as an array of `type`."""
+    stop = show(slot.offset + slot.size * slot.dtype.itemsize)
+    return shaped(f"{WORKSPACE}[{show(slot.offset)}:{stop}].view({numpy_name(slot.dtype)})", type)
+
+
+def shaped(flat: str, type: TensorType) -> str:
+    """Flat memory as an array of `type`."""
     if reordered(type):
         return strided(flat, type)
     return flat if type.ndim == 1 else f"{flat}.reshape({param(type.shape)})"

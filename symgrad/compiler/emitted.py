@@ -36,7 +36,7 @@ def emit_program(program: "Program") -> Emitted:
                  for name, graph in program.parts.items()}  # fmt: skip
     if program.backend == "numba":
         schedules = {name: by_samples(s) if all_native(s) else s for name, s in schedules.items()}
-    plans = {name: plan_memory(schedule) for name, schedule in schedules.items()}
+    plans = {name: plan_memory(s, scratch=program.backend != "cupy") for name, s in schedules.items()}
     packs = program.layout.packs
     title = program.traced.graph.name
     module = emit(plans, backend=program.backend, title=title, notes=program.notes, packs=packs,

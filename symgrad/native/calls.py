@@ -92,6 +92,12 @@ def viewed(asm: Assembly, x: Value, to: Scalar) -> Value:
     return Value(asm.set(f"bitcast {x.type.text} {x.text} to {to.text}"), to)
 
 
+def reinterpreted(asm: Assembly, array: Buffer, to: Scalar) -> Buffer:
+    """`array.view(to)` of a flat array in C order: the same bytes as elements of another type."""
+    nbytes = asm.set(f"mul i64 {array.shape[0]}, {array.dtype.nbytes}")
+    return Buffer(array.data, to, (asm.set(f"udiv i64 {nbytes}, {to.nbytes}"),))
+
+
 def flat(asm: Assembly, array: Buffer) -> Buffer:
     """`array.ravel()` of an array in C order."""
     total = number(1)

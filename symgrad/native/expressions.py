@@ -203,6 +203,8 @@ class Expressions:
             owner = self.visit(node.func.value)
             if isinstance(owner, Value) and node.func.attr == "view":
                 return calls.viewed(self.asm, owner, calls.CONVERSIONS[self.visit(node.args[0])])
+            if isinstance(owner, Buffer) and node.func.attr == "view":
+                return calls.reinterpreted(self.asm, owner, calls.CONVERSIONS[self.visit(node.args[0])])
             if isinstance(owner, Buffer) and node.func.attr == "ravel":
                 return calls.flat(self.asm, owner)
         if self.callee(node) is np.empty:

@@ -3,12 +3,13 @@
 Two buffers may overlap only if no equation needs both. Sizes that depend on a batch size cannot be
 compared with those that do not, and the plan must not change with the batch size; so buffers are
 grouped by the named extents their size is a multiple of, each group is packed by its coefficients
-(largest first, lowest gap that is free), and groups lie one after the other.
+(largest first, lowest gap that is free), and groups lie one after the other. Offsets are in bytes: a
+mask may lie where numbers did.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
@@ -23,30 +24,39 @@ from symgrad.ir.primitive import Reduce
 from symgrad.passes.schedule import TEMP, Kernel, Plan, Schedule, Slot
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
+WORD = 8  # bytes: what a number of any dtype is aligned to, whatever a named extent is
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Want:
-    """A buffer of `size` elements in use over the half-open range of times."""
+    """A buffer of `size` elements in use over the half-open range of times; `scratch` if it is not the value itself."""
 
     value: Value
     dtype: DType
     size: int
     start: int
     stop: int
+    scratch: bool = False
+
+    @property
+    def nbytes(self) -> int:
+        """The buffer's bytes."""
+        return self.size * self.dtype.itemsize
 
 
-def plan_memory(schedule: Schedule) -> Plan:
+def plan_memory(schedule: Schedule, scratch: bool = True) -> Plan:
     """The schedule with a workspace slot for each value that lives between steps.
 
-    `plan.every` is the plan for backends that compute one equation at a time, where each result of
-    a ufunc that has dimensions is written to memory that is already there.
+    `scratch`: the backend adds up columns row after row, in float64. `plan.every` is the plan for backends that
+    compute one equation at a time, where each result of a ufunc that has dimensions is written to memory that is
+    already there.
     """
-    scratch = [
-        Want(eqn.out, float64, eqn.out.type.size, i, i + 1)
-        for i, step in enumerate(schedule.steps) for eqn in step.eqns if needs_scratch(schedule, eqn)
+    sums = [
+        Want(eqn.out, float64, eqn.out.type.size, i, i + 1, scratch=True)
+        for i, step in enumerate(schedule.steps if scratch else ())
+        for eqn in step.eqns if needs_scratch(schedule, eqn)
     ]  # fmt: skip
-    plan = _plan(schedule, schedule.temps, True, scratch)
+    plan = _plan(schedule, schedule.temps, True, sums)
     eqns = dict.fromkeys(e for s in schedule.steps for e in s.eqns)
     lone = [eqn.out for eqn in eqns if eqn.prim.is_ufunc and eqn.out.type.ndim
             and schedule.whole_output(eqn.out) is None]  # fmt: skip
@@ -66,36 +76,26 @@ def needs_scratch(schedule: Schedule, eqn: Eqn) -> bool:
     return any(reduced and not all(kept[i:]) for i, reduced in enumerate(kept))
 
 
-def _plan(
-    schedule: Schedule, values: Iterable[Value], by_step: bool, scratch: list[Want]
-) -> Plan:
-    wants = _wants(schedule, list(values), by_step)
-    slots: dict[tuple[Value, bool], Slot] = {}
-    sizes: dict[DType, int] = {}
-    peak = 0
-    everything = [(w, False) for w in wants] + [(w, True) for w in scratch]
-    for dtype in sorted({w.dtype for w, _ in everything}, key=lambda d: d.name):
-        group = [(w, s) for w, s in everything if w.dtype is dtype]
-        sizes[dtype] = _pack(group, dtype, slots)
-        peak = peak + sizes[dtype] * dtype.itemsize
+def _plan(schedule: Schedule, values: Iterable[Value], by_step: bool, sums: list[Want]) -> Plan:
+    wants = [*_wants(schedule, list(values), by_step), *sums]
+    slots, peak = _pack(wants)
     unplanned = 0
-    for want, _ in everything:
-        unplanned = unplanned + want.size * want.dtype.itemsize
+    for want in wants:
+        unplanned = unplanned + want.nbytes
     return Plan(
         schedule,
-        {value: slot for (value, is_scratch), slot in slots.items() if not is_scratch},
-        {value: slot for (value, is_scratch), slot in slots.items() if is_scratch},
-        sizes, peak, most_live([want for want, _ in everything]), unplanned,
+        {want.value: slot for want, slot in slots.items() if not want.scratch},
+        {want.value: slot for want, slot in slots.items() if want.scratch},
+        peak, most_live([(w.start, w.stop, int(w.nbytes)) for w in wants]), unplanned,
     )  # fmt: skip
 
 
-def most_live(wants: list[Want]) -> int:
-    """The bytes in use at the time at which most are."""
+def most_live(uses: list[tuple[int, int, int]]) -> int:
+    """The size in use at the time at which most is: of (start, stop, size)."""
     changes: dict[int, int] = {}
-    for want in wants:
-        nbytes = int(want.size) * want.dtype.itemsize
-        changes[want.start] = changes.get(want.start, 0) + nbytes
-        changes[want.stop] = changes.get(want.stop, 0) - nbytes
+    for start, stop, size in uses:
+        changes[start] = changes.get(start, 0) + size
+        changes[stop] = changes.get(stop, 0) - size
     return max(accumulate(changes[time] for time in sorted(changes)), default=0)
 
 
@@ -123,7 +123,7 @@ def _wants(schedule: Schedule, values: list[Value], by_step: bool) -> list[Want]
     for atom in schedule.graph.results():
         if isinstance(root := schedule.seen(atom).root, Value) and root in first:
             last[root] = end + 1
-    for step in reversed(schedule.steps):
+    for step in () if by_step else reversed(schedule.steps):  # a step writes its results to their homes
         for eqn in reversed(step.eqns):
             for atom in eqn.inputs if schedule.may_alias(eqn) else ():
                 if isinstance(root := schedule.seen(atom).root, Value):
@@ -136,31 +136,53 @@ def _wants(schedule: Schedule, values: list[Value], by_step: bool) -> list[Want]
     return [Want(v, v.type.dtype, schedule.held(v), first[v], last[v] + 1) for v in dict.fromkeys(values)]
 
 
-def _pack(wants: list[tuple[Want, bool]], dtype: DType, slots: dict[tuple[Value, bool], Slot]) -> int:
-    """Offsets for one dtype; returns the number of elements needed."""
-    groups: dict[tuple[str, ...], list[tuple[Want, bool, int]]] = {}
-    unit = ALIGNMENT // dtype.itemsize
-    for want, is_scratch in wants:
+def _pack(wants: list[Want]) -> tuple[dict[Want, Slot], int]:
+    """A slot for each buffer, and the bytes that all of them need."""
+    groups: dict[tuple[int, int, tuple[str, ...]], list[tuple[Want, int]]] = {}
+    for want in wants:
         terms = poly(want.size)
-        if len(terms) == 1 and terms[0][0]:
-            groups.setdefault(terms[0][0], []).append((want, is_scratch, terms[0][1]))
-        elif isinstance(want.size, Dim):  # no single product: a group of its own
-            key = tuple("*".join((str(c), *m)) for m, c in terms)
-            groups.setdefault(key, []).append((want, is_scratch, 1))
-        else:
-            groups.setdefault((), []).append((want, is_scratch, -(-int(want.size) // unit) * unit))
+        if not isinstance(want.size, Dim):
+            groups.setdefault((0, 0, ()), []).append((want, _rounded(max(1, want.nbytes), ALIGNMENT)))
+        elif len(terms) == 1:
+            ((names, coefficient),) = terms
+            size = _rounded(coefficient * want.dtype.itemsize, WORD)
+            groups.setdefault((0, len(names), names), []).append((want, size))
+        else:  # no single product: a group of its own, behind what all dtypes can follow
+            key = tuple("*".join((str(c), *names)) for names, c in terms)
+            groups.setdefault((1, -want.dtype.itemsize, key), []).append((want, 1))
+    slots: dict[Want, Slot] = {}
     base: int = 0
-    for key in sorted(groups, key=lambda k: (len(k), k)):
-        want, _, coefficient = groups[key][0]
-        one = 1 if not key else want.size if coefficient == 1 else _monomial(want.size, key)
-        top = 0
-        placed = Placed()
-        for want, is_scratch, size in sorted(groups[key], key=lambda g: -g[2]):
-            at = placed.add(want, size)
-            slots[want.value, is_scratch] = Slot(dtype, base + at * one if at else base, want.size)
-            top = max(top, at + size)
+    for (several, _, names), group in sorted(groups.items(), key=lambda item: item[0]):
+        want, _ = group[0]
+        one = want.nbytes if several else _monomial(want.size, names) if names else 1
+        places, top = _packed(group)
+        for want, at in places.items():
+            slots[want] = Slot(want.dtype, base + at * one if at else base, want.size)
         base = base + top * one
-    return base
+    return slots, base
+
+
+ORDERS: tuple[Callable[[tuple[Want, int]], tuple[int, ...]], ...] = (
+    lambda g: (-g[1],), lambda g: (g[0].start - g[0].stop, -g[1]), lambda g: (g[0].start, -g[1]))  # fmt: skip
+"""What is placed first: the largest, what is in use longest, what is made first."""
+
+
+def _packed(group: list[tuple[Want, int]]) -> tuple[dict[Want, int], int]:
+    """Where each buffer of a group lies, and where the last ends: by an order that leaves no gap, or the best."""
+    least = most_live([(want.start, want.stop, size) for want, size in group])
+    found: list[tuple[dict[Want, int], int]] = []
+    for order in ORDERS:
+        placed = Placed()
+        places = {want: placed.add(want, size) for want, size in sorted(group, key=order)}
+        found.append((places, placed.top))
+        if placed.top == least:
+            break
+    return min(found, key=lambda places_and_top: places_and_top[1])
+
+
+def _rounded(size: int, unit: int) -> int:
+    """The least multiple of `unit` that is no smaller."""
+    return -(-size // unit) * unit
 
 
 def _monomial(size: int, names: tuple[str, ...]) -> int:
@@ -177,6 +199,11 @@ class Placed:
 
     def __init__(self) -> None:
         self.rows = np.empty((4, 0), np.int64)  # offset, end, first time, time after the last
+
+    @property
+    def top(self) -> int:
+        """Where the last buffer ends."""
+        return int(self.rows[1].max(initial=0))
 
     def add(self, want: Want, size: int) -> int:
         """Place a buffer at the lowest offset where none that is in use with it lies; the offset."""

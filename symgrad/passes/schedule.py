@@ -196,7 +196,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Slot:
-    """Where a workspace buffer lies: `offset` elements into the workspace of `dtype`."""
+    """Where a workspace buffer of `size` elements lies: `offset` bytes into the workspace."""
 
     dtype: DType
     offset: int
@@ -205,7 +205,7 @@ class Slot:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A schedule with memory: a slot per workspace value, elements needed per dtype.
+    """A schedule with memory: a slot per workspace value, and the workspace's bytes (`peak_nbytes`).
 
     `scratch` are accumulators of partial reductions, by the reducing equation's output. No placement
     needs less than `live_nbytes`: what is in use at one time, where that is most.
@@ -214,7 +214,6 @@ class Plan:
     schedule: Schedule
     slots: Mapping[Value, Slot]
     scratch: Mapping[Value, Slot]
-    sizes: Mapping[DType, int]
     peak_nbytes: int
     live_nbytes: int
     unplanned_nbytes: int

@@ -28,8 +28,7 @@ from symgrad.codegen.tidy import tidy
 from symgrad.dtypes import DType
 from symgrad.ir.extents import show
 from symgrad.ir.graph import Literal, Value
-from symgrad.passes.plan_memory import WORD
-from symgrad.passes.schedule import CELL, INPUT, TEMP, Call, Home, Kernel, Plan, Step
+from symgrad.passes.schedule import CELL, INPUT, TEMP, WORD, Call, Home, Kernel, Plan, Step
 
 PYTHON = '''\
 def _blocks(count, each):

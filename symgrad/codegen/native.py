@@ -25,6 +25,7 @@ from symgrad.codegen.random_helpers import HELPERS as SAMPLERS
 from symgrad.codegen.tasks import by_columns, scatters, tasked
 from symgrad.codegen.tidy import tidy
 from symgrad.codegen.unroll import unrolled
+from symgrad.codegen.work import work
 from symgrad.dtypes import DType, float64, int64
 from symgrad.ir.access import is_identity, reordered
 from symgrad.ir.dims import is_tagged
@@ -44,7 +45,6 @@ from symgrad.passes.schedule import (
     Slot,
     Step,
 )  # fmt: skip
-from symgrad.passes.work import work
 from symgrad.runtime.threads import TASKS, THRESHOLD
 
 KERNEL_NATIVE = '''\

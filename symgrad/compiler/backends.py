@@ -50,7 +50,7 @@ class Entry:
 
     @property
     def work(self) -> int | None:
-        """How much work the largest loops are (`passes.work`) if they can be done as tasks, else None."""
+        """How much work the largest loops are (`codegen.work`) if they can be done as tasks, else None."""
         last = self.params[-1] if self.params else None
         return last.size if last is not None and last.kind == "task" else None
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from symgrad.ir.dims import Dim
 from symgrad.ir.extents import Poly, poly, same
 from symgrad.ir.graph import Atom, Eqn, Graph, Literal, Value
-from symgrad.ir.primitive import Alias, View
+from symgrad.ir.primitive import Alias, Reduce, Scalar, View, Write
 from symgrad.ir.types import Shape, TensorType, contiguous_strides
 
 
@@ -86,6 +86,14 @@ def squeezed(shape: Shape) -> tuple[int, ...]:
 def space_key(shape: Shape) -> tuple[Poly, ...]:
     """What two iteration spaces must share to be one: extents, those of 1 left out."""
     return tuple(poly(shape[i]) for i in squeezed(shape))
+
+
+def iteration_space(eqn: Eqn) -> Shape:
+    """The shape an equation loops over: its operand's if it reduces or reorders, else its own."""
+    if isinstance(eqn.prim.lower, (Reduce, View)):
+        return eqn.inputs[0].type.shape
+    assert isinstance(eqn.prim.lower, (Scalar, Write)) or not isinstance(eqn.prim.lower, Alias)
+    return eqn.out.type.shape
 
 
 def is_scalar(shape: Shape) -> bool:

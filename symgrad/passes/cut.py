@@ -15,36 +15,41 @@ from symgrad.ir.graph import Value
 
 Half = tuple[Value, bool]  # where flow comes to a value, or (True) leaves it for what it is made of
 Feeds = Callable[[Value], Sequence[Value] | None]
+Cost = Callable[[Value], int]
 
 
-def cheapest(wanted: Iterable[Value], feeds: Feeds, cost: Callable[[Value], int]) -> list[Value]:
+def cheapest(wanted: Iterable[Value], feeds: Feeds, cost: Cost, toll: Cost = lambda value: 0) -> list[Value]:
     """The values of least total cost from which all `wanted` can be computed, in the order they are met.
 
-    `feeds` are what a value can be computed from again, or None if it cannot be. Among cuts of one cost it is the one
-    nearest to what is wanted, so that least is computed twice.
+    `feeds` are what a value can be computed from again, or None if it cannot be; `toll` is what computing it again
+    costs. Among cuts of one cost it is the one nearest to what is wanted, so that least is computed twice.
     """
-    flow = _Flow(feeds, cost)
+    flow = _Flow(feeds, cost, toll)
     for value in wanted:
         while path := flow.path_from(value):
             flow.push(path)
     return [value for value, left in flow.closed if not left and (value, True) not in flow.closed]
 
 
+_ENDLESS = 2**62
+
+
 class _Flow:
-    def __init__(self, feeds: Feeds, cost: Callable[[Value], int]):
-        self.feeds, self.cost = feeds, cost
+    def __init__(self, feeds: Feeds, cost: Cost, toll: Cost):
+        self.feeds, self.cost, self.toll = feeds, cost, toll
+        self.paid: dict[Value, int] = defaultdict(int)
         self.through: dict[Value, int] = defaultdict(int)
         self.along: dict[tuple[Value, Value], int] = defaultdict(int)
         self.readers: dict[Value, list[Value]] = defaultdict(list)
         self.closed: dict[Half, None] = {}
 
     def path_from(self, wanted: Value) -> list[Half]:
-        """A way with room from `wanted` to something that cannot be computed again; if none, all met are closed."""
+        """A way with room from `wanted` to where flow may end; if there is none, all that was met is closed."""
         came_from: dict[Half, Half | None] = {(wanted, False): None}
         waiting = [(wanted, False)] if (wanted, False) not in self.closed else []
         for half in waiting:  # grows as it is walked
             value, leaving = half
-            if leaving and self.feeds(value) is None:
+            if leaving and self.end(value) > 0:
                 path: list[Half] = []
                 at: Half | None = half
                 while at is not None:
@@ -66,6 +71,10 @@ class _Flow:
         back = [(reader, True) for reader in self.readers[value] if self.along[reader, value]]
         return [(value, True), *back] if self.room(value) > 0 else back
 
+    def end(self, value: Value) -> int:
+        """How much may end at a value: anything where it cannot be computed again, else its toll."""
+        return _ENDLESS if self.feeds(value) is None else self.toll(value) - self.paid[value]
+
     def room(self, value: Value) -> int:
         """How much more may flow through a value."""
         return self.cost(value) - self.through[value]
@@ -73,7 +82,9 @@ class _Flow:
     def push(self, path: list[Half]) -> None:
         """Send along the path what it has room for."""
         steps = list(zip(path, path[1:]))
-        amount = min(self._room(a, b) for a, b in steps)
+        last, _ = path[-1]
+        amount = min(self.end(last), *(self._room(a, b) for a, b in steps))
+        self.paid[last] += amount
         for (a, leaving), (b, _) in steps:
             if a is b:
                 self.through[a] += -amount if leaving else amount
@@ -88,4 +99,4 @@ class _Flow:
         (a, leaving), (b, _) = start, stop
         if a is b:
             return self.through[a] if leaving else self.room(a)
-        return self.along[b, a] if not leaving else 2**62
+        return self.along[b, a] if not leaving else _ENDLESS

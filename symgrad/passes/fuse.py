@@ -14,7 +14,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from symgrad.ir.access import Access, access, accesses, is_identity, is_scalar, space_key
+from symgrad.ir.access import (
+    Access,
+    access,
+    accesses,
+    is_identity,
+    is_scalar,
+    iteration_space,
+    space_key,
+)
 from symgrad.ir.graph import UPDATE, Eqn, Graph, Value
 from symgrad.ir.primitive import ArrayCall, Gemm, View, Write
 from symgrad.ir.types import Shape
@@ -22,7 +30,7 @@ from symgrad.passes.apart import components
 from symgrad.passes.homes import assign_homes
 from symgrad.passes.layouts import make_multipliable
 from symgrad.passes.recompute import recompute
-from symgrad.passes.rows import Key, OpenNest, is_reduction, iteration_space, level
+from symgrad.passes.rows import Key, OpenNest, is_reduction, level
 from symgrad.passes.schedule import Call, Kernel, Nest, Schedule, Step
 
 PROLOGUE, EPILOGUE, REDUCED, STORED = "prologue", "epilogue", "reduced", "stored"

@@ -21,10 +21,9 @@ from symgrad.ir.dims import Dim
 from symgrad.ir.extents import poly
 from symgrad.ir.graph import Eqn, Value
 from symgrad.ir.primitive import Reduce
-from symgrad.passes.schedule import TEMP, Kernel, Plan, Schedule, Slot
+from symgrad.passes.schedule import TEMP, WORD, Kernel, Plan, Schedule, Slot
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
-WORD = 8  # bytes: what a number of any dtype is aligned to, whatever a named extent is
 
 
 @dataclass(frozen=True, eq=False)

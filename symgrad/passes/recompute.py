@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from symgrad.ir.access import Access, access, is_identity, is_scalar, space_key
+from symgrad.ir.access import Access, access, is_identity, is_scalar, iteration_space, space_key
 from symgrad.ir.analysis import definitions
+from symgrad.ir.costs import VECTOR, weight
 from symgrad.ir.graph import BACKWARD, FORWARD, Atom, Eqn, Graph, Value
 from symgrad.ir.primitive import Reduce, Scalar
 from symgrad.passes.cut import cheapest
 from symgrad.passes.dce import dce
-from symgrad.passes.rows import iteration_space
 
 HEADER = 64
 """Bytes that a buffer costs beside its elements, so that few are kept rather than many."""
@@ -54,6 +54,7 @@ class _Copies:
         self.kept.update(v for v in self.makers if is_scalar(v.type.shape))
         self.kept.update(r for a in graph.results() if isinstance(r := access(a, self.found).root, Value))
         self.elsewhere: set[Value] = set()
+        self.early = {root for eqn in graph.eqns if eqn not in late for root in self.roots(eqn)}
         wanted: dict[Value, None] = {}
         for eqn in graph.eqns:
             for atom in eqn.inputs:
@@ -66,7 +67,7 @@ class _Copies:
                     self.kept.update(() if here else (root,))
                 elif not here and isinstance(eqn.prim.lower, Scalar):
                     self.elsewhere.add(root)
-        self.kept.update(cheapest((v for v in wanted if v not in self.kept), self.feeds, self.cost))
+        self.kept.update(cheapest((v for v in wanted if v not in self.kept), self.feeds, self.cost, self.toll))
 
     def at_index(self, eqn: Eqn, atom: Atom) -> bool:
         """Whether a copy of what makes the operand could be computed in the loop of `eqn`."""
@@ -79,12 +80,22 @@ class _Copies:
         maker = self.makers.get(value)
         if maker is None or not isinstance(maker.prim.lower, Scalar) or value in self.elsewhere:
             return None
-        roots = (access(atom, self.found).root for atom in maker.inputs)
+        return self.roots(maker)
+
+    def roots(self, eqn: Eqn) -> list[Value]:
+        """The values whose memory an equation reads."""
+        roots = (access(atom, self.found).root for atom in eqn.inputs)
         return [root for root in roots if isinstance(root, Value)]
 
     def cost(self, value: Value) -> int:
         """Bytes that keeping a value takes."""
         return 0 if value in self.kept else int(value.type.nbytes) + HEADER
+
+    def toll(self, value: Value) -> int:
+        """Bytes that may be kept rather than compute a value twice that no vector unit computes."""
+        maker = self.makers.get(value)
+        twice = maker is not None and value in self.early
+        return max(0, weight(maker) - VECTOR) * int(value.type.nbytes) if twice else 0  # type: ignore[arg-type]
 
     def reading(self, eqn: Eqn) -> Eqn:
         """The equation with operands computed again where they are not kept."""

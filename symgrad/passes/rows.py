@@ -11,7 +11,6 @@ long, kept in memory for one row.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,30 +18,21 @@ from symgrad.ir.access import (
     Access,
     broadcast_strides,
     is_identity,
+    iteration_space,
     space_key,
     squeezed,
     strides_of,
 )
+from symgrad.ir.costs import CHEAP, functions
 from symgrad.ir.dims import Dim
 from symgrad.ir.extents import Poly, same
 from symgrad.ir.graph import Eqn, Value
-from symgrad.ir.primitive import Alias, Reduce, Scalar, View, Write
+from symgrad.ir.primitive import Reduce, Scalar, View, Write
 from symgrad.ir.types import Shape
 
 Key = tuple[Poly, ...]
-CHEAP = {"abs", "maximum", "minimum", "clamp", "floor", "ceil", "trunc", "rint", "index"}
-"""Functions that cost less than keeping their result."""
-
 LONGEST = 8192
 """Elements of a row that is kept: 32 KiB of float32, half of a common first-level cache."""
-
-
-def iteration_space(eqn: Eqn) -> Shape:
-    """The shape an equation loops over: its operand's if it reduces or reorders, else its own."""
-    if isinstance(eqn.prim.lower, (Reduce, View)):
-        return eqn.inputs[0].type.shape
-    assert isinstance(eqn.prim.lower, (Scalar, Write)) or not isinstance(eqn.prim.lower, Alias)
-    return eqn.out.type.shape
 
 
 def is_reduction(eqn: Eqn) -> bool:
@@ -142,7 +132,7 @@ def is_dear(eqn: Eqn) -> bool:
     lower = eqn.prim.lower
     if not isinstance(lower, Scalar):
         return not isinstance(lower, (Reduce, View))
-    return "/" in lower.expr or not set(re.findall(r"(\w+)\(", lower.expr)) <= CHEAP
+    return "/" in lower.expr or not functions(eqn) <= CHEAP
 
 
 def keeps(space: Shape, rows: int) -> bool:

@@ -18,6 +18,9 @@ from symgrad.ir.graph import Atom, Eqn, Graph, Literal, Value
 from symgrad.ir.primitive import ArrayCall, View
 from symgrad.ir.types import Shape
 
+WORD = 8
+"""Bytes that every part of the workspace is aligned to, whatever a named extent is."""
+
 INPUT, CELL, OUT, TEMP = "input", "cell", "out", "temp"
 
 

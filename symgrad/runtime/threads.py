@@ -24,7 +24,7 @@ TASKS = 16
 """Parts of a region: enough that a helper thread that wakes late still finds work."""
 
 THRESHOLD = 1 << 19
-"""Work (`passes.work`) from which parts are worth a thread's waking: about 150 us."""
+"""Work (`codegen.work`) from which parts are worth a thread's waking: about 150 us."""
 
 step_lock = threading.RLock()
 

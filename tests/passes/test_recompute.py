@@ -69,6 +69,11 @@ def test_what_is_read_elsewhere_is_not_computed_again(forward: str) -> None:
     assert again(fuse(program(forward, backward))) == []
 
 
+def test_a_function_that_no_vector_unit_has_is_not_computed_twice() -> None:
+    found = fuse(program("a = erfc(u); h = mul(u, a)", "b = mul(d, a); c = mul(d, u); gu = add(b, c)"))
+    assert again(found) == [] and stored(found) == {"u", "a", "h", "d", "gu"}
+
+
 def test_draws_and_reductions_are_not_done_twice() -> None:
     text = "n = uniform(host('seed', i64(1)), host('offset', i64(2)), dtype=float32, shape=(16, 16)); h = mul(u, n)"
     found = fuse(program(text, "gu = mul(d, n)"))

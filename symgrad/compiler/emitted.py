@@ -34,9 +34,10 @@ def emit_program(program: "Program") -> Emitted:
     """The source for a program's backend; needs neither that backend nor a GPU."""
     schedules = {name: fuse(graph, rows=program.backend != "cupy", loops=program.backend != "numpy")
                  for name, graph in program.parts.items()}  # fmt: skip
-    if program.backend == "numba":
-        schedules = {name: by_samples(s) if all_native(s) else s for name, s in schedules.items()}
-    plans = {name: plan_memory(s, scratch=program.backend != "cupy") for name, s in schedules.items()}
+    native = {name: program.backend == "numba" and all_native(s) for name, s in schedules.items()}
+    schedules = {name: by_samples(s) if native[name] else s for name, s in schedules.items()}
+    plans = {name: plan_memory(s, scratch=program.backend != "cupy", native=native[name])
+             for name, s in schedules.items()}  # fmt: skip
     packs = program.layout.packs
     title = program.traced.graph.name
     module = emit(plans, backend=program.backend, title=title, notes=program.notes, packs=packs,

@@ -21,6 +21,7 @@ from symgrad.ir.dims import Dim
 from symgrad.ir.extents import poly
 from symgrad.ir.graph import Eqn, Value
 from symgrad.ir.primitive import Reduce
+from symgrad.passes.in_place import in_place
 from symgrad.passes.schedule import TEMP, WORD, Kernel, Plan, Schedule, Slot
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
@@ -28,14 +29,13 @@ ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 @dataclass(frozen=True, eq=False)
 class Want:
-    """A buffer of `size` elements in use over the half-open range of times; `scratch` if it is not the value itself."""
+    """A buffer of `size` elements in use over the half-open range of times."""
 
     value: Value
     dtype: DType
     size: int
     start: int
     stop: int
-    scratch: bool = False
 
     @property
     def nbytes(self) -> int:
@@ -43,19 +43,19 @@ class Want:
         return self.size * self.dtype.itemsize
 
 
-def plan_memory(schedule: Schedule, scratch: bool = True) -> Plan:
+def plan_memory(schedule: Schedule, scratch: bool = True, native: bool = False) -> Plan:
     """The schedule with a workspace slot for each value that lives between steps.
 
     `scratch`: the backend adds up columns row after row, in float64. `plan.every` is the plan for backends that
     compute one equation at a time, where each result of a ufunc that has dimensions is written to memory that is
-    already there.
+    already there. `native`: all steps are loops and products, so that results may take an operand's place.
     """
     sums = [
-        Want(eqn.out, float64, eqn.out.type.size, i, i + 1, scratch=True)
+        Want(eqn.out, float64, eqn.out.type.size, i, i + 1)
         for i, step in enumerate(schedule.steps if scratch else ())
         for eqn in step.eqns if needs_scratch(schedule, eqn)
     ]  # fmt: skip
-    plan = _plan(schedule, schedule.temps, True, sums)
+    plan = _plan(schedule, schedule.temps, True, sums, native)
     eqns = dict.fromkeys(e for s in schedule.steps for e in s.eqns)
     lone = [eqn.out for eqn in eqns if eqn.prim.is_ufunc and eqn.out.type.ndim
             and schedule.whole_output(eqn.out) is None]  # fmt: skip
@@ -75,17 +75,27 @@ def needs_scratch(schedule: Schedule, eqn: Eqn) -> bool:
     return any(reduced and not all(kept[i:]) for i, reduced in enumerate(kept))
 
 
-def _plan(schedule: Schedule, values: Iterable[Value], by_step: bool, sums: list[Want]) -> Plan:
-    wants = [*_wants(schedule, list(values), by_step), *sums]
-    slots, peak = _pack(wants)
+def _plan(
+    schedule: Schedule, values: Iterable[Value], by_step: bool, sums: list[Want], native: bool = False
+) -> Plan:
+    first, last = _ranges(schedule, by_step)
+    whose = {value: value for value in values}  # memory a value has
+    for value, operand in in_place(schedule, last).items() if native else ():
+        whose[value] = whose[operand]
+        last[whose[value]] = last[value]
+    wants = [Want(v, v.type.dtype, schedule.held(v), first[v], last[v] + 1) for v in dict.fromkeys(whose.values())]
+    packed, peak = _pack([*wants, *sums])
+    slots = {want.value: packed[want] for want in wants}
     unplanned = 0
-    for want in wants:
+    for value in whose:
+        unplanned = unplanned + schedule.held(value) * value.type.dtype.itemsize
+    for want in sums:
         unplanned = unplanned + want.nbytes
     return Plan(
         schedule,
-        {want.value: slot for want, slot in slots.items() if not want.scratch},
-        {want.value: slot for want, slot in slots.items() if want.scratch},
-        peak, most_live([(w.start, w.stop, int(w.nbytes)) for w in wants]), unplanned,
+        {value: replace(slots[place], dtype=value.type.dtype) for value, place in whose.items()},
+        {want.value: packed[want] for want in sums},
+        peak, most_live([(w.start, w.stop, int(w.nbytes)) for w in packed]), unplanned,
     )  # fmt: skip
 
 
@@ -98,8 +108,8 @@ def most_live(uses: list[tuple[int, int, int]]) -> int:
     return max(accumulate(changes[time] for time in sorted(changes)), default=0)
 
 
-def _wants(schedule: Schedule, values: list[Value], by_step: bool) -> list[Want]:
-    """The live range of each value: from the step or equation that makes it through its last reader."""
+def _ranges(schedule: Schedule, by_step: bool) -> tuple[dict[Value, int], dict[Value, int]]:
+    """The live range of each value: the step or equation that makes it, and that of its last reader."""
     first: dict[Value, int] = {}
     last: dict[Value, int] = {}
     end = -1
@@ -132,7 +142,7 @@ def _wants(schedule: Schedule, values: list[Value], by_step: bool) -> list[Want]
             for value in {*step.reads, *step.writes} - run.local:
                 first[value] = min(first.get(value, run.first), run.first)
                 last[value] = max(last.get(value, 0), run.stop - 1)
-    return [Want(v, v.type.dtype, schedule.held(v), first[v], last[v] + 1) for v in dict.fromkeys(values)]
+    return first, last
 
 
 def _pack(wants: list[Want]) -> tuple[dict[Want, Slot], int]:

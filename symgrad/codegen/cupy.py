@@ -26,6 +26,7 @@ from symgrad.codegen.numpy import comment_lines, part_of, strided, view_of
 from symgrad.codegen.random_helpers import source as sampler_source
 from symgrad.codegen.tidy import tidy
 from symgrad.dtypes import DType
+from symgrad.ir.dims import is_tagged
 from symgrad.ir.extents import show
 from symgrad.ir.graph import Literal, Value
 from symgrad.passes.schedule import CELL, INPUT, TEMP, WORD, Call, Home, Kernel, Plan, Step
@@ -132,7 +133,7 @@ class _Entry:
     def room(self, dtype: DType, size: int) -> str:
         """A part of the workspace behind all that the plan has placed."""
         start = self.nbytes
-        self.nbytes = start + size * max(dtype.itemsize, WORD)
+        self.nbytes = start + (size if is_tagged(size) else max(1, size)) * max(dtype.itemsize, WORD)
         return f"{WORKSPACE}[{show(start)}:{show(start + size * dtype.itemsize)}].view({numpy_name(dtype)})"
 
     # -- steps ----------------------------------------------------------------------------------

@@ -116,7 +116,7 @@ class _CheckedText(SourceFileLoader):
         text = self.text
         if settings.config.jit == "native":  # the package that stands in for numba
             text = _NUMBA.sub("from symgrad.native import", text)
-        code = compile(text, self.path, "exec", dont_inherit=True)
+        code = compile(text, self.path, "exec", dont_inherit=True, optimize=0)  # whatever this process is told
         with suppress(OSError):
             sealed.write(kept, marshal.dumps(code))
         return code

@@ -103,7 +103,8 @@ class Fuser:
     """The walk over a graph: steps, and where each root was made. `waiting` wait for their first reader."""
 
     def __init__(self, graph: Graph, rows: bool, waiting: Collection[Eqn] = ()):
-        self.graph, self.rows, self.waiting = graph, rows, waiting
+        self.graph, self.rows = graph, rows
+        self.waiting = {eqn: number for number, eqn in enumerate(waiting)}
         self.access = accesses(graph)
         self.steps: list[OpenStep] = []
         self.made_at: dict[Value, int] = {}
@@ -176,18 +177,19 @@ class Fuser:
 
     def inlined(self, eqn: Eqn, key: Key) -> list[Eqn]:
         """Deferred equations to compute beside `eqn`, operands first; those it sees otherwise get a place now."""
-        found = []
-        for seen in self.operands(eqn):
-            waiting = self.deferred.pop(seen.root, None)  # type: ignore[arg-type]
-            if waiting is None:
-                continue
-            part = eqn.inputs[1] if isinstance(eqn.prim.lower, Write) else None
-            whole = part is None or access(part, self.access).root is not seen.root
-            if whole and is_identity(seen) and space_key(seen.shape) == key:
-                found += [*self.inlined(waiting, key), waiting]
-            else:
-                self.place(waiting)
-        return found
+        found = [eqn]
+        for reader in found:  # grows as it is walked
+            part = reader.inputs[1] if isinstance(reader.prim.lower, Write) else None
+            for seen in self.operands(reader):
+                waiting = self.deferred.pop(seen.root, None)  # type: ignore[arg-type]
+                if waiting is None:
+                    continue
+                whole = part is None or access(part, self.access).root is not seen.root
+                if whole and is_identity(seen) and space_key(seen.shape) == key:
+                    found.append(waiting)
+                else:
+                    self.place(waiting)
+        return sorted(found[1:], key=lambda member: self.waiting.get(member, -1))
 
     def choose(
         self, group: list[Eqn], key: Key, operands: list[Access], earliest: int

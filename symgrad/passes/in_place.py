@@ -51,14 +51,15 @@ def _pairs(
     schedule: Schedule, step: Kernel, operands: set[Value], readers: Mapping[Value, list[Eqn | None]]
 ) -> Iterator[tuple[Value, Value]]:
     """Operands with a result that is all they are read for, of the same size."""
+    aims: dict[Value, Value | None] = {}  # the stored value that everything which reads this one leads to
 
     def aim(value: Value) -> Value | None:
-        """The stored value that everything which reads this one leads to."""
-        if value in schedule.homes and value not in operands:
-            return value
-        aims = {aim(eqn.out) if eqn is not None else None for eqn in readers.get(value, [None])}
-        return aims.pop() if len(aims) == 1 else None
+        found = {aims[eqn.out] if eqn is not None else None for eqn in readers.get(value, [None])}
+        return found.pop() if len(found) == 1 else None
 
+    for eqn in reversed(step.eqns):
+        for value in eqn.outputs:
+            aims[value] = value if value in schedule.homes else aim(value)
     for operand in step.reads:
         result = aim(operand) if operand in operands else None
         if result is not None and [home.kind for home in schedule.homes[result]] == [TEMP]:

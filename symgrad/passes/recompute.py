@@ -26,18 +26,18 @@ HEADER = 64
 
 def recompute(
     graph: Graph, found: Mapping[Value, Access], steps: Sequence[Sequence[Eqn]]
-) -> tuple[Graph, frozenset[Eqn]]:
-    """The graph with copies of equations for the steps that only go backward, and the set of these copies."""
+) -> tuple[Graph, list[Eqn]]:
+    """The graph with copies of equations for the steps that only go backward, and these copies in order."""
     late = {eqn for step in steps if all(e.phase != FORWARD for e in step) for eqn in step}
     if not late:
-        return graph, frozenset()
+        return graph, []
     copies = _Copies(graph, found, late)
     eqns: list[Eqn] = []
     for eqn in graph.eqns:
         last = copies.reading(eqn) if eqn in late else eqn
         eqns += [*copies.pending, last]
         copies.pending.clear()
-    return (dce(graph.replace(eqns=tuple(eqns))) if copies.made else graph), frozenset(copies.made)
+    return (dce(graph.replace(eqns=tuple(eqns))) if copies.made else graph), copies.made
 
 
 class _Copies:
@@ -46,7 +46,7 @@ class _Copies:
     def __init__(self, graph: Graph, found: Mapping[Value, Access], late: set[Eqn]):
         self.found, self.late = dict(found), late
         self.makers = definitions(graph)
-        self.copied: dict[Value, Value] = {}
+        self.copied: dict[Atom, Atom] = {}
         self.made: list[Eqn] = []
         self.pending: list[Eqn] = []
         written = {cell for cell, _ in graph.effects}
@@ -105,17 +105,32 @@ class _Copies:
         return Eqn(eqn.prim, inputs, eqn.params, eqn.outputs, eqn.loc, eqn.phase, eqn.origin)
 
     def of(self, atom: Atom) -> Atom:
-        """The atom, or a copy of it in `pending`."""
+        """The atom, or a copy of it, made in `pending` after what it is made of."""
+        waiting = [atom]
+        while waiting:
+            value = waiting[-1]
+            maker = self.maker(value)
+            missing = [a for a in maker.inputs if self.maker(a) is not None and a not in self.copied] if maker else []
+            if maker is None or value in self.copied or not missing:
+                waiting.pop()
+                if maker is not None and value not in self.copied:
+                    self.copy(maker)
+            waiting += missing
+        return self.copied.get(atom, atom)
+
+    def maker(self, atom: Atom) -> Eqn | None:
+        """The equation to be copied for an atom that is not kept."""
         root = access(atom, self.found).root
         if not isinstance(atom, Value) or not isinstance(root, Value) or root in self.kept:
-            return atom
+            return None
         maker = self.makers.get(atom)
-        if maker is None or maker in self.late or self.makers.get(root) in self.late:
-            return atom
-        if atom not in self.copied:
-            inputs = tuple(map(self.of, maker.inputs))
-            out = self.copied[atom] = Value(atom.type, atom.hint)
-            self.pending.append(Eqn(maker.prim, inputs, maker.params, (out,), maker.loc, BACKWARD, maker.origin))
-            if atom is root:
-                self.made.append(self.pending[-1])
-        return self.copied[atom]
+        return None if maker in self.late or self.makers.get(root) in self.late else maker
+
+    def copy(self, maker: Eqn) -> None:
+        """A copy of an equation whose operands are there."""
+        inputs = tuple(self.copied.get(a, a) for a in maker.inputs)
+        outputs = tuple(Value(v.type, v.hint) for v in maker.outputs)
+        self.copied.update(zip(maker.outputs, outputs))
+        self.pending.append(Eqn(maker.prim, inputs, maker.params, outputs, maker.loc, BACKWARD, maker.origin))
+        if access(maker.outputs[0], self.found).root is maker.outputs[0]:
+            self.made.append(self.pending[-1])

@@ -93,6 +93,17 @@ def step(x: f32[99], y: f32[99]):
     assert len(found.steps) == 1 and again(found) == []
 
 
+def test_a_chain_longer_than_the_stack() -> None:
+    names = ["x", *(f"a{n}" for n in range(1500))]
+    forward = "; ".join(f"{new} = mul({old}, {old})" for old, new in zip(names, names[1:]))
+    backward = ["t0 = mul(d, d)"]
+    for n, name in enumerate(reversed(names[:-1])):
+        backward.append(f"t{n + 1} = mul(t{n}, {name})")
+    last = len(names) - 1
+    found = fuse(program(f"{forward}; h = add(u, {names[-1]})", "; ".join(backward), gu=f"t{last}"))
+    assert stored(found) == {"u", "h", "d", f"t{last}"} and len(again(found)) == last - 1
+
+
 @pytest.mark.parametrize("forward", [
     "a = tanh(u); h = mul(u, a)", "m = gt(u, 0.0); a = cast(m, dtype=float32); h = mul(u, a)",
     "e = exp(u); f = add(e, 1.0); a = div(1.0, f); h = mul(u, a)",
@@ -102,6 +113,6 @@ def test_no_number_changes(forward: str, rng: np.random.Generator) -> None:
     late = [eqn for eqn in graph.eqns if eqn.phase == "backward"]
     steps = [[eqn for eqn in graph.eqns if eqn not in late], late]
     after, copies = recompute(graph, accesses(graph), steps)
-    assert copies and copies <= set(after.verify().eqns)
+    assert copies and set(copies) <= set(after.verify().eqns)
     given = [rng.standard_normal((16, 16)).astype(np.float32) for _ in graph.inputs]
     assert_same_bits(run(after, *given), run(graph, *given))

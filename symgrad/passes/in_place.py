@@ -15,8 +15,8 @@ from symgrad.ir.primitive import Scalar
 from symgrad.passes.schedule import TEMP, Kernel, Schedule
 
 
-def in_place(schedule: Schedule, last: Mapping[Value, int]) -> dict[Value, Value]:
-    """The operand whose memory a workspace value takes over, for each that does; `last` has steps of last reads."""
+def in_place(schedule: Schedule, first: Mapping[Value, int], last: Mapping[Value, int]) -> dict[Value, Value]:
+    """The operand whose memory a workspace value takes over, for each that does, by the steps of their live ranges."""
     alone = {number for run in schedule.runs for number in range(run.first, run.stop)}
     temps = set(schedule.temps)
     taken: dict[Value, Value] = {}
@@ -25,7 +25,8 @@ def in_place(schedule: Schedule, last: Mapping[Value, int]) -> dict[Value, Value
             operands = {v for v in step.reads if v in temps and last[v] == number}
             readers = _readers(schedule, step)
             for operand, result in _pairs(schedule, step, operands, readers):
-                if operand in operands and result not in taken:
+                once = first[result] == number  # a step may stand twice
+                if once and operand in operands and result not in taken:
                     taken[result] = operand
                     operands.remove(operand)
     return taken

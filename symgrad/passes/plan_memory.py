@@ -80,7 +80,7 @@ def _plan(
 ) -> Plan:
     first, last = _ranges(schedule, by_step)
     whose = {value: value for value in values}  # memory a value has
-    for value, operand in in_place(schedule, last).items() if native else ():
+    for value, operand in in_place(schedule, first, last).items() if native else ():
         whose[value] = whose[operand]
         last[whose[value]] = last[value]
     wants = [Want(v, v.type.dtype, schedule.held(v), first[v], last[v] + 1) for v in dict.fromkeys(whose.values())]

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from symgrad.codegen.emit import emit
 from symgrad.codegen.native import all_native
 from symgrad.compiler.backends import Param
-from symgrad.ir.graph import Eqn
+from symgrad.ir.graph import Eqn, Graph
 from symgrad.passes.fuse import fuse
 from symgrad.passes.plan_memory import plan_memory
 from symgrad.passes.samples import by_samples
+from symgrad.passes.schedule import Plan
 
 if TYPE_CHECKING:
     from symgrad.compiler.program import Program
@@ -32,12 +33,8 @@ class Emitted:
 
 def emit_program(program: "Program") -> Emitted:
     """The source for a program's backend; needs neither that backend nor a GPU."""
-    schedules = {name: fuse(graph, rows=program.backend != "cupy", loops=program.backend != "numpy")
-                 for name, graph in program.parts.items()}  # fmt: skip
-    native = {name: program.backend == "numba" and all_native(s) for name, s in schedules.items()}
-    schedules = {name: by_samples(s) if native[name] else s for name, s in schedules.items()}
-    plans = {name: plan_memory(s, scratch=program.backend != "cupy", native=native[name])
-             for name, s in schedules.items()}  # fmt: skip
+    plans = {name: planned(graph, program.backend) for name, graph in program.parts.items()}
+    schedules = {name: plan.schedule for name, plan in plans.items()}
     packs = program.layout.packs
     title = program.traced.graph.name
     module = emit(plans, backend=program.backend, title=title, notes=program.notes, packs=packs,
@@ -53,3 +50,10 @@ def emit_program(program: "Program") -> Emitted:
     pooled = set(program.layout.pooled)
     half_written = any(schedule.half_written(pooled) for schedule in schedules.values())
     return Emitted(module.source, params, schedules, plans, kernels, module.shared, half_written)
+
+
+def planned(graph: Graph, backend: str) -> Plan:
+    """A graph's steps and memory, as a backend can have them."""
+    schedule = fuse(graph, rows=backend != "cupy", loops=backend != "numpy")
+    native = backend == "numba" and all_native(schedule)
+    return plan_memory(by_samples(schedule) if native else schedule, scratch=backend != "cupy", native=native)

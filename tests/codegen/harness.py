@@ -7,12 +7,11 @@ from types import ModuleType
 import numpy as np
 
 from symgrad.codegen import Module, emit
+from symgrad.compiler.emitted import planned
 from symgrad.ir import Builder, Dim, Graph, TensorType, Value, parse
 from symgrad.ir.access import reordered
 from symgrad.ir.interpret import host_expressions, interpret
 from symgrad.ops import PRIMITIVES
-from symgrad.passes.fuse import fuse
-from symgrad.passes.plan_memory import plan_memory
 from symgrad.passes.widen import widen
 from symgrad.runtime import cache
 
@@ -34,8 +33,7 @@ def load(source: str) -> ModuleType:
 
 def emitted(graph: Graph, backend: str, **options) -> Module:
     """The module of a graph, as the compiler makes it."""
-    plan = plan_memory(fuse(widen(graph), rows=backend != "cupy"))
-    return emit({"run": plan}, backend=backend, title="test", **options)
+    return emit({"run": planned(widen(graph), backend)}, backend=backend, title="test", **options)
 
 
 def sample(type: TensorType, rng: np.random.Generator) -> np.ndarray:

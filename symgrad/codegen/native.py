@@ -45,7 +45,7 @@ from symgrad.passes.schedule import (
     Slot,
     Step,
 )  # fmt: skip
-from symgrad.runtime.threads import TASKS, THRESHOLD
+from symgrad.runtime.threads import BESIDE_PRODUCTS, TASKS, THRESHOLD
 
 KERNEL_NATIVE = '''\
 kernel = njit(
@@ -126,6 +126,8 @@ class _Entry:
         self.alone = self.native and len(steps) == 1 and isinstance(steps[0], Kernel)
         self.sums: list[int] = []
         self.work: list[int] = []
+        products = any(isinstance(step, Call) and isinstance(step.eqn.prim.lower, Gemm) for step in steps)
+        self.threshold = BESIDE_PRODUCTS if products else THRESHOLD
 
     # -- entry ----------------------------------------------------------------------------------
 
@@ -278,7 +280,7 @@ class _Entry:
         body, params = cpu_map(tidy(lowered.function.body)), lowered.function.params
         size = work(step)
         name = f"{self.prefix}{step.name}"
-        worth = self.alone or self.native and (size >= THRESHOLD or name in self.used.shared)
+        worth = self.alone or self.native and (size >= self.threshold or name in self.used.shared)
         cut = by_columns if scatters(lowered.function.body) else tasked
         shared = cut(body) if worth and run is None else None
         if shared is not None:

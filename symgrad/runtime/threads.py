@@ -26,6 +26,10 @@ TASKS = 16
 THRESHOLD = 1 << 19
 """Work (`codegen.work`) from which parts are worth a thread's waking: about 150 us."""
 
+BESIDE_PRODUCTS = 1 << 26
+"""The same in a program with matrix products: about 20 ms. The threads of a BLAS spin that long after a product, no
+processor looks idle, and Linux wakes our helper on the caller's, where it waits until the caller is done."""
+
 step_lock = threading.RLock()
 
 _here = threading.local()  # .busy: this thread is inside a region, so a nested one runs serially

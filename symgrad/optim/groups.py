@@ -66,6 +66,11 @@ class Group(Named):
 
     lifts_floats = True
 
+    @property
+    def plain(self) -> bool:
+        """Whether its options are Python's own or tensors: arithmetic with them runs no code of the user's."""
+        return all(_is_plain(value) for key, value in self.items() if key != "params")
+
     def __getitem__(self, key: str) -> Any:
         value = super().__getitem__(key)
         if state.captures and type(value) is float and (active := state.capture()) is not None:
@@ -112,7 +117,13 @@ class Numbers:
             return value.item() if isinstance(value, Tensor) else value
 
 
-_PLAIN = frozenset((float, int, bool))
+_PLAIN = frozenset((float, int, bool, str, type(None)))
+
+
+def _is_plain(value: Any) -> bool:
+    if type(value) is tuple:
+        return all(map(_is_plain, value))
+    return type(value) in _PLAIN or type(value).__module__.startswith("symgrad.")
 
 
 def _kind(value: Any) -> Any:

@@ -53,8 +53,6 @@ class Optimizer(Saved, Hooked):
         super().__init_subclass__(**kwargs)
         if "step" in cls.__dict__:
             cls.step = with_hooks(cls.__dict__["step"])  # type: ignore[method-assign]
-        if "update" in cls.__dict__ and cls.__module__.startswith("symgrad."):
-            cls.update = state.unwatched(cls.__dict__["update"])  # type: ignore[method-assign]
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with hyper-parameters of their own; the defaults fill what is missing."""
@@ -120,6 +118,8 @@ class Optimizer(Saved, Hooked):
         decay = h.weight_decay if "weight_decay" in group else 0
         decayed = bool(decay != 0)
         decoupled = decayed and group.get("decoupled_weight_decay", False)
+        ours = state.captures and group.plain and type(self).update.__module__.startswith("symgrad.")
+        update = state.unwatched(self.update) if ours else self.update
         for param in group["params"]:
             grad: Any = param.grad
             if grad is None:
@@ -131,9 +131,9 @@ class Optimizer(Saved, Hooked):
             elif decayed:
                 grad = grad + param * decay
             if slot.complex:  # two real numbers each
-                self.update(view_as_real(param), view_as_real(grad), slot, h)
+                update(view_as_real(param), view_as_real(grad), slot, h)
             else:
-                self.update(param, grad, slot, h)
+                update(param, grad, slot, h)
 
     def update(self, param: Any, grad: Any, slot: ParameterSlots, h: Any) -> None:
         """Update one parameter (nothing is recorded); override. `slot(name)` is its state, `h` the group's options."""

@@ -590,3 +590,39 @@ def test_a_module_costs_a_warm_call_nothing_and_its_changes_are_seen(backend: st
     with sg.no_grad():
         plain.weight = sg.nn.Parameter(sg.ones(2, 3))
     assert_alike(f(x).numpy(), plain(x).detach().numpy())
+
+
+SCHEDULE = [1.0]
+
+
+class Rate(float):
+    """A learning rate that looks elsewhere for what it is now."""
+
+    def __mul__(self, other: Any) -> Any:
+        return float(self) * SCHEDULE[0] * other
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Any:
+        return -float(self) * SCHEDULE[0]
+
+
+@pytest.mark.parametrize("kind", [sg.optim.SGD, sg.optim.Adagrad])
+def test_what_a_users_own_number_reads_is_seen(kind: Any, backend: str) -> None:
+    results = []
+    for compiled in (False, True):
+        SCHEDULE[0] = 1.0
+        w = leaf(3)
+        optimizer = kind([w], lr=Rate(0.1))
+
+        def step(w: Any = w, optimizer: Any = optimizer) -> None:
+            optimizer.zero_grad()
+            (w * w).sum().backward()
+            optimizer.step()
+
+        run = sg.compile(step, backend=backend) if compiled else step
+        for factor in (1.0, 1.0, 5.0):
+            SCHEDULE[0] = factor
+            run()
+        results.append(w.detach().numpy().copy())
+    assert_alike(*results)

@@ -112,6 +112,11 @@ def is_identity(seen: Access) -> bool:
     return all(same(a, b) for a, b in zip(mine, own_strides)) or int(type.size) == 0
 
 
+def at_own_index(eqn: Eqn, seen: Access) -> bool:
+    """Whether the loop of `eqn` reads at each of its points the element of the root with that index."""
+    return is_identity(seen) and space_key(seen.shape) == space_key(iteration_space(eqn))
+
+
 def broadcast_strides(seen: Access, shape: Shape) -> Shape:
     """Strides of the access when repeated to `shape` by NumPy's rule."""
     pad = len(shape) - len(seen.shape)

@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from symgrad.ir.graph import Value
 
+HEADER = 64
+"""Bytes that a buffer costs beside its elements, so that few are kept rather than many."""
+
 Half = tuple[Value, bool]  # where flow comes to a value, or (True) leaves it for what it is made of
 Feeds = Callable[[Value], Sequence[Value] | None]
 Cost = Callable[[Value], int]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from symgrad.ir.access import is_identity, iteration_space, space_key
+from symgrad.ir.access import at_own_index
 from symgrad.ir.extents import same
 from symgrad.ir.graph import Eqn, Value
 from symgrad.ir.primitive import Scalar
@@ -25,10 +25,8 @@ def in_place(schedule: Schedule, first: Mapping[Value, int], last: Mapping[Value
             operands = {v for v in step.reads if v in temps and last[v] == number}
             readers = _readers(schedule, step)
             for operand, result in _pairs(schedule, step, operands, readers):
-                once = first[result] == number  # a step may stand twice
-                if once and operand in operands and result not in taken:
+                if first[result] == number and result not in taken:  # a step may stand twice
                     taken[result] = operand
-                    operands.remove(operand)
     return taken
 
 
@@ -38,9 +36,8 @@ def _readers(schedule: Schedule, step: Kernel) -> dict[Value, list[Eqn | None]]:
     for eqn in step.eqns:
         for atom in eqn.inputs:
             seen = schedule.seen(atom)
-            here = (isinstance(eqn.prim.lower, Scalar) and is_identity(seen)
-                    and space_key(seen.shape) == space_key(iteration_space(eqn)))  # fmt: skip
             if isinstance(seen.root, Value):
+                here = isinstance(eqn.prim.lower, Scalar) and at_own_index(eqn, seen)
                 found.setdefault(seen.root, []).append(eqn if here else None)
     for copy in step.copies:
         if isinstance(root := schedule.seen(copy.source).root, Value):

@@ -19,7 +19,7 @@ from symgrad.ir.analysis import definitions
 from symgrad.ir.dims import Dim
 from symgrad.ir.graph import Eqn, Graph, Value
 from symgrad.ir.primitive import Scalar, View
-from symgrad.passes.cut import cheapest
+from symgrad.passes.cut import HEADER, cheapest
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,6 @@ def _cut(joint: Graph, consumed: list[Value], free: set[Value]) -> list[Value]:
         again = eqn is not None and isinstance(eqn.prim.lower, (Scalar, View))
         return [a for a in eqn.inputs if isinstance(a, Value)] if again else None  # type: ignore[union-attr]
 
-    saved = cheapest(consumed, feeds, lambda value: 0 if value in free else int(value.type.nbytes) + 64)
+    saved = cheapest(consumed, feeds, lambda value: 0 if value in free else int(value.type.nbytes) + HEADER)
     placed = {v: i for i, v in enumerate([*joint.sources(), *makers])}
     return sorted(saved, key=placed.__getitem__)

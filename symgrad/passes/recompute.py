@@ -12,16 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from symgrad.ir.access import Access, access, is_identity, is_scalar, iteration_space, space_key
+from symgrad.ir.access import Access, access, at_own_index, is_scalar
 from symgrad.ir.analysis import definitions
 from symgrad.ir.costs import VECTOR, weight
 from symgrad.ir.graph import BACKWARD, FORWARD, Atom, Eqn, Graph, Value
 from symgrad.ir.primitive import Reduce, Scalar
-from symgrad.passes.cut import cheapest
+from symgrad.passes.cut import HEADER, cheapest
 from symgrad.passes.dce import dce
-
-HEADER = 64
-"""Bytes that a buffer costs beside its elements, so that few are kept rather than many."""
 
 
 def recompute(
@@ -71,9 +68,7 @@ class _Copies:
 
     def at_index(self, eqn: Eqn, atom: Atom) -> bool:
         """Whether a copy of what makes the operand could be computed in the loop of `eqn`."""
-        seen = access(atom, self.found)
-        return (isinstance(eqn.prim.lower, (Scalar, Reduce)) and is_identity(seen)
-                and space_key(seen.shape) == space_key(iteration_space(eqn)))  # fmt: skip
+        return isinstance(eqn.prim.lower, (Scalar, Reduce)) and at_own_index(eqn, access(atom, self.found))
 
     def feeds(self, value: Value) -> list[Value] | None:
         """What a value can be computed from again."""
